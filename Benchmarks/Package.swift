@@ -1,0 +1,27 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+/// The Swift part of the benchmarks, a package of its own so that nothing here reaches users of the product.
+let package = Package(
+    name: "twinspan-benchmarks",
+    platforms: [.macOS(.v15)],
+    dependencies: [
+        .package(name: "twinspan", path: ".."),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    ],
+    targets: [
+        // The C library that TwinspanJSON is measured against.
+        .systemLibrary(name: "CcJSON", pkgConfig: "libcjson", providers: [.apt(["libcjson-dev"])]),
+        .executableTarget(
+            name: "hummingbird-constant",
+            dependencies: [
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .executableTarget(
+            name: "json-bench",
+            dependencies: [.product(name: "TwinspanJSON", package: "twinspan"), "CcJSON"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,371 @@
+"""The scenarios of `make bench`. Each takes the bench and returns its rows."""
+
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from .broker import Broker
+from .processes import BenchError, Child, free_port, wait_for_port
+from .product import Product
+from .report import Row
+from .tools import Load, Tools, build_swift_program, say
+
+BRIDGE = "bridge mqtt qos 1"
+LATENCY = "latency mqtt qos 1"
+VOID_CPU_MICROSECONDS = 40  # a slower baseline is not worth comparing with
+FEW_LOST = 0.001            # of the messages; a bridge that drops more is not doing the same work
+
+
+@dataclass
+class Sizes:
+    """How much is done; `--quick` takes the small ones."""
+
+    rounds: int
+    messages: int           # per throughput run
+    rate: int               # messages/s of the latency runs
+    rate_seconds: int
+    many_things: int
+    start_things: int
+    hot_things: int         # touched between the two memory readings
+    http_seconds: int
+
+
+FULL = Sizes(rounds=5, messages=200_000, rate=1000, rate_seconds=30, many_things=1_000_000, start_things=100_000,
+             hot_things=40_000, http_seconds=5)
+QUICK = Sizes(rounds=2, messages=20_000, rate=1000, rate_seconds=5, many_things=50_000, start_things=10_000,
+              hot_things=5_000, http_seconds=2)
+
+
+class Bench:
+    """What the scenarios share: where things are, how much to do, data directories that are seeded once."""
+
+    def __init__(self, binary, work, package, sizes, inflight, baseline_only=False, swift_programs=None):
+        self.binary = binary
+        self.work = work
+        self.package = package
+        self.sizes = sizes
+        self.inflight = inflight
+        self.baseline_only = baseline_only
+        self.swift_programs = swift_programs
+        self.tools = Tools(work / "bin", work / "logs")
+        self._rate_runs = None
+        self._fsyncs = []
+
+    def broker(self, name):
+        return Broker(self.work / f"broker-{name}-{time.monotonic_ns()}", self.inflight)
+
+    def product(self, name, broker, **options):
+        return Product(self.binary, self.work / f"product-{name}", broker.port, **options)
+
+    def swift_program(self, name):
+        if self.swift_programs:
+            return self.swift_programs / name
+        return build_swift_program(self.package, name)
+
+    def measure_product(self, product, load):
+        return self.tools.measure(
+            product.broker_port, product.child, product.prefix, f"{product.events}/#", load)
+
+    def begin_round(self, number):
+        say(f"  round {number + 1} of {self.sizes.rounds}")
+        # Next to each round: on a shared disk the figure changes from minute to minute.
+        self._fsyncs.append(fsync_milliseconds(self.work))
+
+    def conditions(self):
+        """What stands beside the durable figures of the rounds since the last call."""
+        fsync, self._fsyncs = statistics.median(self._fsyncs), []
+        return f"fsync p50 {fsync:.2f} ms, in flight {self.inflight}"
+
+    def rate_runs(self):
+        """(ours, baseline, conditions) at an even rate; two scenarios report from the same runs."""
+        if self._rate_runs is None:
+            self._rate_runs = _run_at_rate(self)
+        return self._rate_runs
+
+
+def fsync_milliseconds(folder, samples=200):
+    """p50 of an fdatasync behind a 4 KiB write: what one durable commit costs at least on this disk."""
+    path = folder / "fsync-probe"
+    taken = []
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
+    try:
+        for index in range(samples):
+            os.pwrite(descriptor, os.urandom(4096), index * 4096)
+            begin = time.monotonic()
+            os.fdatasync(descriptor)
+            taken.append((time.monotonic() - begin) * 1000)
+    finally:
+        os.close(descriptor)
+        path.unlink()
+    return statistics.median(taken)
+
+
+def median(flows, field):
+    return statistics.median(getattr(flow, field) for flow in flows) if flows else None
+
+
+def lost_note(flows):
+    sent, lost = sum(flow.sent for flow in flows), sum(flow.lost for flow in flows)
+    return f"{lost:,} of {sent:,} events did not arrive" if lost > sent * FEW_LOST else ""
+
+
+def _say_flow(who, flow):
+    say(f"    {who:<12} {flow.throughput:>9,.0f} msg/s  {flow.cpu_per_message:>6.1f} µs CPU  "
+        f"p50 {flow.p50:,.0f} µs  {flow.disk_per_message:,.0f} B disk"
+        + (f"  {flow.lost:,} lost" if flow.lost else ""))
+
+
+# MARK: throughput
+
+def bridge(bench):
+    rows = _throughput(bench)
+    if not bench.baseline_only:
+        rows.append(_throughput_with_many_things(bench))
+    ours, baseline, conditions = bench.rate_runs()
+    rows.append(Row(BRIDGE, "disk bytes per message", median(ours, "disk_per_message"), "bytes",
+                    median(baseline, "disk_per_message"), conditions))
+    return rows
+
+
+def _throughput(bench):
+    load = Load(count=bench.sizes.messages)
+    ours, baseline = [], []
+    with ExitStack() as stack:
+        broker = stack.enter_context(bench.broker("throughput"))
+        product = None
+        if not bench.baseline_only:
+            product = stack.enter_context(bench.product("1000", broker))
+            say("  seeding 1,000 things")
+            product.seed(bench.tools, 1000)
+            bench.measure_product(product, Load(count=5000))  # warm caches and files
+        for number in range(bench.sizes.rounds):
+            bench.begin_round(number)
+            if product:
+                ours.append(bench.measure_product(product, load))
+                _say_flow("twinspan", ours[-1])
+            baseline.append(bench.tools.measure_passthrough(broker.port, load))
+            _say_flow("passthrough", baseline[-1])
+    cpu = median(baseline, "cpu_per_message")
+    void = "" if cpu <= VOID_CPU_MICROSECONDS else \
+        f"the baseline needed {cpu:.0f} µs CPU per message, more than {VOID_CPU_MICROSECONDS}"
+    conditions = bench.conditions()
+    return [
+        Row(BRIDGE, "throughput", median(ours, "throughput"), "msg/s", median(baseline, "throughput"), conditions,
+            void=void, note=lost_note(ours)),
+        Row(BRIDGE, "cpu per message", median(ours, "cpu_per_message"), "µs", cpu, conditions)]
+
+
+def _throughput_with_many_things(bench):
+    many = bench.sizes.many_things
+    few_load = Load(count=bench.sizes.messages)
+    # The hot ones are spread over all of them, so that they share no page of the store.
+    many_load = Load(count=bench.sizes.messages, stride=max(1, many // 1000))
+    few_flows, many_flows = [], []
+    with ExitStack() as stack:
+        broker = stack.enter_context(bench.broker("many"))
+        few = stack.enter_context(bench.product("1000", broker))
+        few.seed(bench.tools, 1000)
+        large = stack.enter_context(bench.product("many", broker, prefix="million"))
+        say(f"  seeding {many:,} things")
+        large.seed(bench.tools, many)
+        large.stop()  # what was just created must not be hot
+        large.start()
+        for product, stride in ((few, 1), (large, many_load.stride)):
+            bench.measure_product(product, Load(count=5000, stride=stride))
+        for number in range(bench.sizes.rounds):
+            bench.begin_round(number)
+            many_flows.append(bench.measure_product(large, many_load))
+            _say_flow(f"{many:,}", many_flows[-1])
+            few_flows.append(bench.measure_product(few, few_load))
+            _say_flow("1,000", few_flows[-1])
+    return Row(BRIDGE, f"throughput at {many} things", median(many_flows, "throughput"), "msg/s",
+               median(few_flows, "throughput"), bench.conditions(), note=lost_note(many_flows))
+
+
+# MARK: latency
+
+def _run_at_rate(bench):
+    sizes = bench.sizes
+    say(f"  at {sizes.rate} messages/s")
+    load = Load(count=sizes.rate * sizes.rate_seconds, rate=sizes.rate, skip=sizes.rate)
+    ours, baseline = [], []
+    with ExitStack() as stack:
+        broker = stack.enter_context(bench.broker("rate"))
+        product = None
+        if not bench.baseline_only:
+            product = stack.enter_context(bench.product("1000", broker))
+            product.seed(bench.tools, 1000)
+            bench.measure_product(product, Load(count=5000))
+        for number in range(sizes.rounds):
+            bench.begin_round(number)
+            if product:
+                ours.append(bench.measure_product(product, load))
+                _say_flow("twinspan", ours[-1])
+            database = bench.work / f"baseline-{number}.db"
+            baseline.append(bench.tools.measure_passthrough(broker.port, load, database))
+            _say_flow("durable C", baseline[-1])
+            for file in bench.work.glob(f"{database.name}*"):
+                file.unlink()
+    return ours, baseline, bench.conditions()
+
+
+def latency(bench):
+    ours, baseline, conditions = bench.rate_runs()
+    wanted = bench.sizes.rate * 0.95
+    void = ""
+    if median(baseline, "throughput") < wanted:
+        void = f"one fsync per message is too slow here for {bench.sizes.rate}/s"
+    rows = []
+    for metric, field in (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999")):
+        rows.append(Row(LATENCY, metric, median(ours, field), "µs", median(baseline, field), conditions,
+                        void=void, note=lost_note(ours)))
+    return rows
+
+
+# MARK: memory and start
+
+def memory(bench):
+    if bench.baseline_only:
+        return []
+    anonymous, resident = [], []
+    for number in range(bench.sizes.rounds):
+        with bench.broker("idle") as broker, bench.product(f"idle-{number}", broker, connections=3) as product:
+            time.sleep(5)
+            values = product.child.memory()
+            anonymous.append(values[0] / 1e6)
+            resident.append(values[1] / 1e6)
+            say(f"    idle: {anonymous[-1]:.1f} MB anonymous, {resident[-1]:.1f} MB resident")
+    bare = _bare_server_memory(bench)
+    growth, text = _memory_per_hot_thing(bench)
+    return [
+        Row("memory", "idle anonymous", statistics.median(anonymous), "MB", bare and bare[0] / 1e6),
+        Row("memory", "idle resident", statistics.median(resident), "MB", bare and bare[1] / 1e6),
+        Row("memory", "per hot thing", growth, "bytes", text, note="baseline: its JSON text")]
+
+
+def _bare_server_memory(bench):
+    """Hummingbird with one route, if it was built for another scenario already."""
+    folder = bench.swift_programs or bench.package / ".build" / "release"
+    program = folder / "hummingbird-constant"
+    if not program.exists():
+        return None
+    port = free_port()
+    child = Child("hummingbird-constant", [program, port], bench.work / "hummingbird.log")
+    try:
+        wait_for_port(child, port)
+        time.sleep(2)
+        return child.memory()
+    finally:
+        child.stop()
+
+
+def _memory_per_hot_thing(bench):
+    """Growth of RssAnon per thing that becomes hot, and the length of such a thing's JSON text."""
+    hot = bench.sizes.hot_things
+    warm = hot // 4
+    with bench.broker("hot") as broker, bench.product("start", broker) as product:
+        say(f"  seeding {bench.sizes.start_things:,} things")
+        product.seed(bench.tools, bench.sizes.start_things)
+        product.stop()
+        product.start()
+        # The first ones bring every buffer and arena to its working size, so that the rest is growth by things alone.
+        bench.measure_product(product, Load(count=warm * 8, devices=warm))
+        before = product.child.memory()[0]
+        bench.measure_product(product, Load(count=hot, devices=hot, first=warm))
+        after = product.child.memory()[0]
+        lengths = []
+        for number in range(warm, warm + hot, max(1, hot // 20)):
+            status, body = product.request("GET", f"/api/2/things/bench:device-{number}")
+            if status != 200:
+                raise BenchError(f"GET of bench:device-{number} answered {status}")
+            lengths.append(len(body))
+    growth = (after - before) / hot
+    say(f"    {growth:.0f} bytes per hot thing, JSON text {statistics.mean(lengths):.0f} bytes")
+    return growth, statistics.mean(lengths)
+
+
+def start(bench):
+    if bench.baseline_only:
+        return []
+    taken = []
+    with bench.broker("start") as broker, bench.product("start", broker) as product:
+        say(f"  seeding {bench.sizes.start_things:,} things")
+        product.seed(bench.tools, bench.sizes.start_things)
+        for _ in range(max(5, bench.sizes.rounds)):
+            product.stop()
+            taken.append(product.start())
+            say(f"    ready after {taken[-1]:.0f} ms")
+    return [Row("start", f"ready with {bench.sizes.start_things} things", statistics.median(taken), "ms")]
+
+
+# MARK: HTTP and JSON
+
+def http(bench):
+    program = bench.swift_program("hummingbird-constant")
+    ours, baseline = [], []
+    with ExitStack() as stack:
+        port = free_port()
+        constant = Child("hummingbird-constant", [program, port], bench.work / "hummingbird.log")
+        stack.callback(constant.stop)
+        wait_for_port(constant, port)
+        product = None
+        if not bench.baseline_only:
+            broker = stack.enter_context(bench.broker("http"))
+            product = stack.enter_context(bench.product("1000", broker))
+            product.seed(bench.tools, 1000)
+        for number in range(bench.sizes.rounds):
+            say(f"  round {number + 1} of {bench.sizes.rounds}")
+            if product:
+                url = f"http://127.0.0.1:{product.http_port}/api/2/things/bench:device-17"
+                ours.append(_wrk(url, bench.sizes.http_seconds, product.authorization))
+                say(f"    {'twinspan':<12} {ours[-1]:>9,.0f} requests/s")
+            baseline.append(_wrk(f"http://127.0.0.1:{port}/constant", bench.sizes.http_seconds))
+            say(f"    {'constant':<12} {baseline[-1]:>9,.0f} requests/s")
+    return [Row("http", "get thing", statistics.median(ours) if ours else None, "requests/s",
+                statistics.median(baseline))]
+
+
+def _wrk(url, seconds, authorization=None):
+    """Requests per second with one client thread and 32 connections."""
+    program = shutil.which("wrk")
+    if not program:
+        raise BenchError("wrk is not installed: apt-get install wrk")
+    headers = ["-H", f"Authorization: {authorization}"] if authorization else []
+    output = subprocess.run([program, "-t1", "-c32", f"-d{seconds}s", *headers, url], capture_output=True, text=True,
+                            timeout=seconds + 60).stdout
+    failed = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)", output)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    if failed or not rate:
+        raise BenchError(f"wrk on {url}: {failed.group(0) if failed else output}")
+    return float(rate.group(1))
+
+
+def json_scenario(bench):
+    program = bench.swift_program("json-bench")
+    output = subprocess.run([str(program), str(bench.sizes.rounds)], capture_output=True, text=True, timeout=300)
+    if output.returncode != 0:
+        raise BenchError(f"json-bench failed: {output.stderr}")
+    rates = json.loads(output.stdout)
+    rows = []
+    for metric in ("parse", "write"):
+        ours = None if bench.baseline_only else rates[metric]["twinspan"]
+        rows.append(Row("json", metric, ours, "MB/s", rates[metric]["cjson"], note="baseline: cJSON"))
+        rows.append(Row("json", f"{metric} vs JSONSerialization", ours, "MB/s", rates[metric]["foundation"]))
+    return rows
+
+
+# In the order they run. The light ones come first, so that a broken set-up shows early.
+SCENARIOS = {
+    "json": json_scenario,
+    "http": http,
+    "start": start,
+    "memory": memory,
+    LATENCY: latency,
+    BRIDGE: bridge,
+}

@@ -1,0 +1,115 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+/// Settings every Swift target shares. Each flag earns its place:
+/// - `ExistentialAny`: an existential costs a witness call and often an allocation, so it must be visible as `any`.
+/// - `MemberImportVisibility`, `InternalImportsByDefault`: what leaks through a target's API shows in its import list.
+let sharedSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// Targets on the per-message path. `-cross-module-optimization` lets small public functions of the lower targets be
+/// inlined in release builds; without it every JSON accessor is a call (measured, see ARCHITECTURE.md).
+let hotPathSettings: [SwiftSetting] =
+    sharedSettings + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+
+let package = Package(
+    name: "twinspan",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "twinspan", targets: ["twinspan"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    ],
+    targets: [
+        // C libraries. They compile nothing; the shim holds only what Swift cannot import.
+        .systemLibrary(
+            name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
+
+        // Level 0 and 1: values and the wire vocabulary.
+        .target(name: "TwinspanJSON", swiftSettings: hotPathSettings),
+        .target(name: "TwinspanProtocol", dependencies: ["TwinspanJSON"], swiftSettings: hotPathSettings),
+
+        // Level 2: siblings that never import each other.
+        .target(
+            name: "TwinspanPolicies", dependencies: ["TwinspanJSON", "TwinspanProtocol"],
+            swiftSettings: hotPathSettings),
+        .target(
+            name: "TwinspanExpressions", dependencies: ["TwinspanJSON", "TwinspanProtocol"],
+            swiftSettings: hotPathSettings),
+
+        // Level 3: mapping, the twin engine, the connection model.
+        .target(
+            name: "TwinspanMapping",
+            dependencies: ["TwinspanJSON", "TwinspanProtocol", "TwinspanExpressions"],
+            swiftSettings: hotPathSettings),
+        .target(
+            name: "TwinspanEngine",
+            dependencies: ["TwinspanJSON", "TwinspanProtocol", "TwinspanPolicies", "TwinspanExpressions"],
+            swiftSettings: hotPathSettings),
+        .target(
+            name: "TwinspanConnections",
+            dependencies: ["TwinspanJSON", "TwinspanProtocol", "TwinspanExpressions", "CYAML"],
+            swiftSettings: sharedSettings),
+
+        // Level 4: the store and the broker adapters.
+        .target(
+            name: "TwinspanSQLite",
+            dependencies: [
+                "TwinspanEngine", "TwinspanProtocol", "TwinspanPolicies", "TwinspanJSON",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            swiftSettings: sharedSettings),
+        .target(
+            name: "TwinspanMQTT",
+            dependencies: ["TwinspanConnections", "TwinspanProtocol", "TwinspanJSON", "CMosquitto"],
+            swiftSettings: hotPathSettings),
+
+        // Level 5: what drives connections, and the HTTP door.
+        .target(
+            name: "TwinspanSupervisor",
+            dependencies: [
+                "TwinspanConnections", "TwinspanMapping", "TwinspanEngine", "TwinspanPolicies",
+                "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: hotPathSettings),
+        .target(
+            name: "TwinspanHTTP",
+            dependencies: [
+                "TwinspanEngine", "TwinspanPolicies", "TwinspanExpressions", "TwinspanConnections",
+                "TwinspanProtocol", "TwinspanJSON", "CCrypt",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: sharedSettings),
+
+        // Level 6: the executable is the only place where adapters meet the supervisor.
+        .executableTarget(
+            name: "twinspan",
+            dependencies: [
+                "TwinspanJSON", "TwinspanProtocol", "TwinspanPolicies", "TwinspanExpressions", "TwinspanMapping",
+                "TwinspanEngine", "TwinspanConnections", "TwinspanSQLite", "TwinspanMQTT", "TwinspanSupervisor",
+                "TwinspanHTTP",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: sharedSettings),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,3 @@
+#pragma once
+// Only the library's own header: everything the adapter calls can be imported by Swift as it is.
+#include <mosquitto.h>

@@ -1,0 +1,132 @@
+// The bounded queue between a connection's target pipeline and its publisher session. The pipeline offers, the session
+// takes; both only hold the lock for a moment, and neither ever waits for the other. Full means: the newest is refused,
+// and the pipeline counts it by reason (design: the outbound side never blocks the inbound side).
+import Synchronization
+
+/// A message on its way to a broker.
+public struct OutboundMessage: Sendable {
+    public var address: String
+    public var payload: [UInt8]
+    public var qos: UInt8
+    public var isRetained: Bool
+    /// Headers for transports that have them.
+    public var headers: [(name: String, value: String)]
+    /// Index of the target it belongs to; nil for an answer to a reply target.
+    public var target: Int?
+    /// When the event behind it was committed, in nanoseconds of the monotonic clock: for the age of the queue.
+    public var queuedAt: UInt64
+
+    public init(
+        address: String, payload: [UInt8], qos: UInt8, isRetained: Bool = false,
+        headers: [(name: String, value: String)] = [], target: Int?, queuedAt: UInt64
+    ) {
+        self.address = address
+        self.payload = payload
+        self.qos = qos
+        self.isRetained = isRetained
+        self.headers = headers
+        self.target = target
+        self.queuedAt = queuedAt
+    }
+}
+
+/// Told what became of each message a publisher has taken. Called on the publisher's thread.
+public protocol PublishOutcomes: AnyObject, Sendable {
+    /// The library has taken the message and the broker has confirmed it (QoS 0: it is written).
+    func confirmed(_ message: OutboundMessage)
+    /// The message can never be sent, or was refused; `reason` is a short word for metrics.
+    func refused(_ message: OutboundMessage, reason: String, detail: String)
+}
+
+/// A bounded queue of outbound messages. Safe from any thread.
+public final class OutboundQueue: Sendable {
+    private struct State {
+        var messages: [OutboundMessage] = []
+        var head = 0
+        var bytes = 0
+        var isReaderAsleep = false
+        var wake: (@Sendable () -> Void)?
+    }
+
+    private let state = Mutex(State())
+    /// The most messages the queue holds.
+    public let capacity: Int
+    /// The most bytes of payload the queue holds.
+    public let byteCapacity: Int
+
+    public init(capacity: Int, byteCapacity: Int) {
+        self.capacity = capacity
+        self.byteCapacity = byteCapacity
+    }
+
+    /// Adds a message unless the queue is full; returns whether it was taken.
+    public func offer(_ message: OutboundMessage) -> Bool {
+        let (accepted, wake) = state.withLock { state -> (Bool, (@Sendable () -> Void)?) in
+            let isFull =
+                state.messages.count - state.head >= capacity
+                || (state.bytes > 0 && state.bytes + message.payload.count > byteCapacity)
+            guard !isFull else { return (false, nil) }
+            state.messages.append(message)
+            state.bytes += message.payload.count
+            guard state.isReaderAsleep else { return (true, nil) }
+            state.isReaderAsleep = false
+            return (true, state.wake)
+        }
+        wake?()
+        return accepted
+    }
+
+    /// Moves up to `limit` messages, oldest first, to the end of `destination`.
+    public func take(upTo limit: Int, into destination: inout [OutboundMessage]) {
+        guard limit > 0 else { return }
+        state.withLock { state in
+            let end = min(state.head + limit, state.messages.count)
+            guard end > state.head else { return }
+            for index in state.head..<end { state.bytes -= state.messages[index].payload.count }
+            destination.append(contentsOf: state.messages[state.head..<end])
+            state.head = end
+            // Moving the rest down only when half is spent keeps taking O(1) on average.
+            if state.head == state.messages.count {
+                state.messages.removeAll(keepingCapacity: state.messages.capacity <= 4096)
+                state.head = 0
+            } else if state.head > state.messages.count / 2 {
+                state.messages.removeSubrange(..<state.head)
+                state.head = 0
+            }
+        }
+    }
+
+    /// Puts unconfirmed messages of a lost connection back in front, oldest first. They were admitted once, so they
+    /// are taken even if that exceeds the capacity for a moment; it is bounded by the session's window.
+    public func giveBack(_ messages: [OutboundMessage]) {
+        guard !messages.isEmpty else { return }
+        state.withLock { state in
+            state.messages.replaceSubrange(..<state.head, with: messages)
+            state.head = 0
+            for message in messages { state.bytes += message.payload.count }
+        }
+    }
+
+    /// Registers how to wake the session; nil when it ends.
+    public func onWake(_ wake: (@Sendable () -> Void)?) {
+        state.withLock { $0.wake = wake }
+    }
+
+    /// To be called before the session blocks in poll: returns false when there is something to take, else the next
+    /// offer wakes the session.
+    public func prepareToSleep() -> Bool {
+        state.withLock { state in
+            guard state.head == state.messages.count else { return false }
+            state.isReaderAsleep = true
+            return true
+        }
+    }
+
+    /// Number of messages and bytes waiting, and when the oldest was committed.
+    public var load: (messages: Int, bytes: Int, oldestQueuedAt: UInt64?) {
+        state.withLock { state in
+            let count = state.messages.count - state.head
+            return (count, state.bytes, count > 0 ? state.messages[state.head].queuedAt : nil)
+        }
+    }
+}

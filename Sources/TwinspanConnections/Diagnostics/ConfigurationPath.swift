@@ -1,0 +1,39 @@
+// Where a value stands in a configuration document, by keys and indices.
+
+/// A path such as `/sources/0/qos`.
+public struct ConfigurationPath: Sendable, Hashable, CustomStringConvertible, ExpressibleByArrayLiteral {
+    /// A step of a path.
+    public enum Step: Sendable, Hashable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
+        case key(String)
+        /// Counted from 0.
+        case index(Int)
+
+        public init(stringLiteral value: String) { self = .key(value) }
+        public init(integerLiteral value: Int) { self = .index(value) }
+    }
+
+    public var steps: [Step]
+
+    /// The document itself.
+    public static let root: ConfigurationPath = []
+
+    /// Makes a path of its steps.
+    public init(_ steps: [Step]) { self.steps = steps }
+    public init(arrayLiteral elements: Step...) { steps = elements }
+
+    /// The path of an entry.
+    public func key(_ key: String) -> ConfigurationPath { ConfigurationPath(steps + [.key(key)]) }
+
+    /// The path of an element, counted from 0.
+    public func index(_ index: Int) -> ConfigurationPath { ConfigurationPath(steps + [.index(index)]) }
+
+    /// Steps behind slashes; empty for the document.
+    public var description: String {
+        steps.map { step in
+            switch step {
+            case .key(let key): "/\(key)"
+            case .index(let index): "/\(index)"
+            }
+        }.joined()
+    }
+}

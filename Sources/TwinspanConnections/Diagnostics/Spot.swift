@@ -1,0 +1,32 @@
+// What a caret line marks: a place and how many characters.
+
+/// A stretch of one line.
+struct Spot {
+    let mark: Mark
+    /// At least 1.
+    let length: Int
+
+    init(mark: Mark, length: Int = 1) {
+        self.mark = mark
+        self.length = max(1, length)
+    }
+
+    /// From a place to one behind it; one character when they are in different lines.
+    init(from start: Mark, to end: Mark) {
+        self.init(mark: start, length: start.line == end.line ? end.column - start.column : 1)
+    }
+
+    /// The key of an entry.
+    init(keyOf pair: YAMLPair) {
+        self.init(from: pair.keyStart, to: pair.keyEnd)
+    }
+
+    /// A value; for a block of entries its first key.
+    init(of node: YAMLNode) {
+        if let first = node.mapping?.first, first.keyStart == node.start {
+            self.init(keyOf: first)
+        } else {
+            self.init(from: node.start, to: node.end)
+        }
+    }
+}

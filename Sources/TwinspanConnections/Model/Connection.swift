@@ -1,0 +1,274 @@
+// What a connection is, after its JSON or YAML has been read and every part has been validated. Field names follow the
+// Ditto connection JSON (spec/connectivity.md §1). Immutable: a change of configuration is a new value.
+public import TwinspanExpressions
+public import TwinspanProtocol
+
+/// The kinds of broker a connection can speak to (spec/connectivity.md §1.1).
+public enum ConnectionType: String, Sendable, CaseIterable {
+    case mqtt
+    case mqtt5 = "mqtt-5"
+    case amqp091 = "amqp-091"
+    case amqp10 = "amqp-10"
+    case kafka
+    case hono
+    case httpPush = "http-push"
+}
+
+/// A connection to a broker: where it is, what is read from it and what is sent to it.
+public struct Connection: Sendable {
+    public var id: ConnectionID
+    /// Free text for people.
+    public var name: String?
+    public var type: ConnectionType
+    /// Whether the connection should be up (`connectionStatus: open`).
+    public var isOpen: Bool
+    public var uri: ConnectionURI
+    public var sources: [Source]
+    public var targets: [Target]
+    /// Whether a lost connection is made again by itself.
+    public var isFailoverEnabled: Bool
+    /// Whether certificates of the server are verified.
+    public var validatesCertificates: Bool
+    /// PEM bundle of trusted certificates; nil means those of the system.
+    public var trustedCertificates: String?
+    /// Settings of the binding, as text (spec/connectivity-bindings.md).
+    public var specificConfig: [String: String]
+    /// Definitions that `payloadMapping` entries refer to.
+    public var mappingDefinitions: [String: MappingDefinition]
+    public var tags: [String]
+    /// Where the connection was defined; nil for one made over HTTP.
+    public var origin: ConfigurationOrigin?
+    /// Whether `/ready` waits for this connection (`twinspan: {required: false}` turns it off).
+    public var isRequired: Bool
+
+    public init(
+        id: ConnectionID, name: String? = nil, type: ConnectionType, isOpen: Bool, uri: ConnectionURI,
+        sources: [Source], targets: [Target], isFailoverEnabled: Bool = true, validatesCertificates: Bool = true,
+        trustedCertificates: String? = nil, specificConfig: [String: String] = [:],
+        mappingDefinitions: [String: MappingDefinition] = [:], tags: [String] = [],
+        origin: ConfigurationOrigin? = nil, isRequired: Bool = true
+    ) {
+        self.id = id
+        self.name = name
+        self.type = type
+        self.isOpen = isOpen
+        self.uri = uri
+        self.sources = sources
+        self.targets = targets
+        self.isFailoverEnabled = isFailoverEnabled
+        self.validatesCertificates = validatesCertificates
+        self.trustedCertificates = trustedCertificates
+        self.specificConfig = specificConfig
+        self.mappingDefinitions = mappingDefinitions
+        self.tags = tags
+        self.origin = origin
+        self.isRequired = isRequired
+    }
+}
+
+/// The file a connection came from and a fingerprint of its text, by which a reload knows what has changed.
+public struct ConfigurationOrigin: Sendable, Equatable {
+    public var file: String
+    /// Line of the connection's first key, counted from 1.
+    public var line: Int
+    /// Hash of the document's text after substitution of variables.
+    public var fingerprint: UInt64
+
+    public init(file: String, line: Int, fingerprint: UInt64) {
+        self.file = file
+        self.line = line
+        self.fingerprint = fingerprint
+    }
+}
+
+/// `{scheme}://[user:password@]host:port[/path]` (spec/connectivity.md §1.2).
+public struct ConnectionURI: Sendable, Equatable {
+    public var scheme: String
+    public var user: String?
+    public var password: Secret?
+    public var host: String
+    /// 1…65535.
+    public var port: Int
+    public var path: String
+
+    public init(
+        scheme: String, user: String? = nil, password: Secret? = nil, host: String, port: Int, path: String = ""
+    ) {
+        self.scheme = scheme
+        self.user = user
+        self.password = password
+        self.host = host
+        self.port = port
+        self.path = path
+    }
+
+    /// `scheme://host:port`, without credentials: for logs and status.
+    public var display: String { "\(scheme)://\(host):\(port)" }
+}
+
+/// Text that must not appear in logs, status or errors; its description is `***`.
+public struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible {
+    /// The text itself. Only the code that authenticates may read it.
+    public let exposed: String
+    public init(_ text: String) { exposed = text }
+    public var description: String { "***" }
+    public var debugDescription: String { "***" }
+}
+
+/// What is read from the broker (spec/connectivity.md §1.4).
+public struct Source: Sendable {
+    /// Addresses in the broker's own syntax; for MQTT topic filters.
+    public var addresses: [String]
+    /// 0…2; nil where the binding has none.
+    public var qos: Int?
+    public var consumerCount: Int
+    /// Templates of the subjects under which this source's signals act.
+    public var authorizationContext: [PlaceholderTemplate]
+    public var enforcement: Enforcement?
+    /// Header name (lower case) and template, in the order of the definition.
+    public var headerMapping: [HeaderMapping]
+    /// Names of mappers; empty means the default `Ditto`.
+    public var payloadMapping: [String]
+    public var replyTarget: ReplyTarget?
+
+    public init(
+        addresses: [String], qos: Int? = nil, consumerCount: Int = 1, authorizationContext: [PlaceholderTemplate],
+        enforcement: Enforcement? = nil, headerMapping: [HeaderMapping] = [], payloadMapping: [String] = [],
+        replyTarget: ReplyTarget? = nil
+    ) {
+        self.addresses = addresses
+        self.qos = qos
+        self.consumerCount = consumerCount
+        self.authorizationContext = authorizationContext
+        self.enforcement = enforcement
+        self.headerMapping = headerMapping
+        self.payloadMapping = payloadMapping
+        self.replyTarget = replyTarget
+    }
+}
+
+/// Which entity ids may come from where (spec/connectivity.md §3.2).
+public struct Enforcement: Sendable {
+    public var input: PlaceholderTemplate
+    public var filters: [PlaceholderTemplate]
+    public init(input: PlaceholderTemplate, filters: [PlaceholderTemplate]) {
+        self.input = input
+        self.filters = filters
+    }
+}
+
+/// One entry of a header mapping.
+public struct HeaderMapping: Sendable {
+    /// Lower-case name of the header that is written.
+    public var name: String
+    public var template: PlaceholderTemplate
+    public init(name: String, template: PlaceholderTemplate) {
+        self.name = name
+        self.template = template
+    }
+}
+
+/// Where answers to commands of a source go (spec/connectivity.md §1.4, §3.4).
+public struct ReplyTarget: Sendable {
+    /// Kinds of answers that are published.
+    public enum ResponseType: String, Sendable, CaseIterable { case response, error, nack }
+
+    public var address: PlaceholderTemplate
+    public var headerMapping: [HeaderMapping]
+    public var expectedResponseTypes: Set<ResponseType>
+
+    public init(
+        address: PlaceholderTemplate, headerMapping: [HeaderMapping] = [],
+        expectedResponseTypes: Set<ResponseType> = [.response, .error]
+    ) {
+        self.address = address
+        self.headerMapping = headerMapping
+        self.expectedResponseTypes = expectedResponseTypes
+    }
+}
+
+/// What is sent to the broker (spec/connectivity.md §1.5).
+public struct Target: Sendable {
+    /// What happens when the broker does not take messages as fast as they come.
+    public enum Delivery: String, Sendable, CaseIterable {
+        /// The newest message is dropped when the queue is full.
+        case ordinary
+        /// The target reads on from the journal until it has caught up. Not served yet.
+        case durable
+    }
+
+    public var address: PlaceholderTemplate
+    public var topics: [TargetTopic]
+    public var qos: Int?
+    /// Subjects with whose permissions the target sees.
+    public var authorizationContext: [String]
+    public var headerMapping: [HeaderMapping]
+    public var payloadMapping: [String]
+    /// `twinspan: {name: …}`; unique in the connection.
+    public var name: String?
+    /// `twinspan: {delivery: …}`.
+    public var delivery: Delivery
+    /// `twinspan: {queue: …}`: how many messages may wait for the broker; nil means the default of the queue.
+    public var queueLimit: Int?
+
+    public init(
+        address: PlaceholderTemplate, topics: [TargetTopic], qos: Int? = nil, authorizationContext: [String],
+        headerMapping: [HeaderMapping] = [], payloadMapping: [String] = [], name: String? = nil,
+        delivery: Delivery = .ordinary, queueLimit: Int? = nil
+    ) {
+        self.address = address
+        self.topics = topics
+        self.qos = qos
+        self.authorizationContext = authorizationContext
+        self.headerMapping = headerMapping
+        self.payloadMapping = payloadMapping
+        self.name = name
+        self.delivery = delivery
+        self.queueLimit = queueLimit
+    }
+}
+
+/// A topic a target subscribes to, with its filters (spec/connectivity.md §1.5.1).
+public struct TargetTopic: Sendable {
+    /// The closed list of topics.
+    public enum Kind: String, Sendable, CaseIterable {
+        case twinEvents = "_/_/things/twin/events"
+        case liveMessages = "_/_/things/live/messages"
+        case liveCommands = "_/_/things/live/commands"
+        case liveEvents = "_/_/things/live/events"
+        case policyAnnouncements = "_/_/policies/announcements"
+        case connectionAnnouncements = "_/_/connections/announcements"
+    }
+
+    public var kind: Kind
+    /// Exact namespaces; empty admits all.
+    public var namespaces: [String]
+    public var filter: RQLFilter?
+    /// The text of `extraFields`; enrichment reads it.
+    public var extraFields: String?
+
+    public init(kind: Kind, namespaces: [String] = [], filter: RQLFilter? = nil, extraFields: String? = nil) {
+        self.kind = kind
+        self.namespaces = namespaces
+        self.filter = filter
+        self.extraFields = extraFields
+    }
+}
+
+/// A mapper with its options under a name of the connection (spec/connectivity.md §1.7).
+public struct MappingDefinition: Sendable {
+    public var engine: String
+    public var options: [String: String]
+    public var incomingConditions: [PipelineExpression]
+    public var outgoingConditions: [PipelineExpression]
+
+    public init(
+        engine: String, options: [String: String] = [:], incomingConditions: [PipelineExpression] = [],
+        outgoingConditions: [PipelineExpression] = []
+    ) {
+        self.engine = engine
+        self.options = options
+        self.incomingConditions = incomingConditions
+        self.outgoingConditions = outgoingConditions
+    }
+}

@@ -1,0 +1,114 @@
+// The connections of an installation: directories and files of YAML or JSON, one connection per document.
+
+/// What was found in connection files.
+public struct LoadedConnections: Sendable {
+    /// The connections without errors, in the order of files and documents.
+    public let connections: [Connection]
+    /// All problems, sorted by file, line and column.
+    public let diagnostics: [Diagnostic]
+    /// The files that were read, in order.
+    public let files: [String]
+
+    /// Whether there is no error.
+    public var isValid: Bool { !diagnostics.contains { $0.severity == .error } }
+}
+
+/// Reads connection files.
+public enum ConnectionFiles {
+    private static let endings = [".yaml", ".yml", ".json"]
+
+    /// Reads all connections and checks them one by one and against each other.
+    ///
+    /// - Parameters:
+    ///   - paths: files, and directories of which the `*.yaml`, `*.yml` and `*.json` files are taken. Hidden files and
+    ///     those that editors put beside a file are not.
+    ///   - rules: what the adapters know about connections.
+    public static func load(
+        paths: [String], environment: ConfigurationEnvironment = .process, rules: [BindingRules] = [],
+        limits: ConnectionLimits = .standard
+    ) -> LoadedConnections {
+        let sink = DiagnosticSink()
+        let files = expand(paths, environment, sink)
+        let yaml = YAMLReader(environment: environment, sink: sink)
+        let reader = ConnectionReader(sink: sink, rules: rules, limits: limits)
+        var found: [ReadConnection] = []
+        for file in files {
+            do {
+                let text = SourceText(name: file, bytes: try environment.files.contents(of: file))
+                found += connections(in: text, file: file, yaml, reader, sink)
+            } catch {
+                sink.error(file: file, "the file cannot be read: \(error.reason)")
+            }
+        }
+        return finish(found, files: files, sink)
+    }
+
+    /// Reads the connections of one text, e.g. the body of a request or the standard input.
+    ///
+    /// - Parameter name: what diagnostics call the text. The connections have no origin.
+    public static func read(
+        _ bytes: [UInt8], named name: String, environment: ConfigurationEnvironment = .process,
+        rules: [BindingRules] = [], limits: ConnectionLimits = .standard
+    ) -> LoadedConnections {
+        let sink = DiagnosticSink()
+        let yaml = YAMLReader(environment: environment, sink: sink)
+        let reader = ConnectionReader(sink: sink, rules: rules, limits: limits)
+        let found = connections(in: SourceText(name: name, bytes: bytes), file: nil, yaml, reader, sink)
+        return finish(found, files: [name], sink)
+    }
+
+    /// The files that `load` would read.
+    public static func files(
+        at paths: [String], environment: ConfigurationEnvironment = .process
+    ) -> [String] {
+        expand(paths, environment, DiagnosticSink())
+    }
+
+    private static func connections(
+        in text: SourceText, file: String?, _ yaml: YAMLReader, _ reader: ConnectionReader, _ sink: DiagnosticSink
+    ) -> [ReadConnection] {
+        let errorsBefore = sink.errorCount
+        let documents = yaml.documents(of: text, directory: file.map(FilePath.directory) ?? ".")
+        // Empty documents are what is left when everything in them is a comment.
+        let filled = documents.filter { !$0.isNull }
+        if filled.isEmpty, sink.errorCount == errorsBefore {
+            sink.warning(file: text.name, "the file holds no connection")
+        }
+        return filled.map { reader.connection($0, file: file) }
+    }
+
+    private static func finish(_ found: [ReadConnection], files: [String], _ sink: DiagnosticSink) -> LoadedConnections {
+        var found = found
+        ConnectionSetChecks(sink: sink).check(&found)
+        let usable = found.filter(\.isUsable).compactMap(\.draft)
+        return LoadedConnections(connections: usable, diagnostics: sink.diagnostics, files: files)
+    }
+
+    private static func expand(
+        _ paths: [String], _ environment: ConfigurationEnvironment, _ sink: DiagnosticSink
+    ) -> [String] {
+        var files: [String] = []
+        for path in paths {
+            switch environment.files.kind(of: path) {
+            case .file: files.append(path)
+            case .directory:
+                do {
+                    let names = try environment.files.entries(of: path).filter(isConnectionFile).sorted()
+                    files += names.map { path.hasSuffix("/") ? path + $0 : "\(path)/\($0)" }
+                        .filter { environment.files.kind(of: $0) == .file }
+                } catch {
+                    sink.error(file: path, "the directory cannot be read: \(error.reason)")
+                }
+            case nil:
+                sink.error(file: path, "there is no such file or directory", hint: "check the path, or create it")
+            }
+        }
+        var seen: Set<String> = []
+        return files.filter { seen.insert($0).inserted }
+    }
+
+    /// Whether a file in a directory is meant to hold connections.
+    static func isConnectionFile(_ name: String) -> Bool {
+        !name.hasPrefix(".") && !name.hasPrefix("#") && endings.contains(where: name.hasSuffix)
+    }
+}

@@ -1,0 +1,82 @@
+// What can be asked about connections from outside: by /ready, /metrics, the demo's screen and later the management API.
+// The supervisor gives it, whoever serves it knows nothing of the supervisor.
+public import TwinspanProtocol
+
+/// Gives the state of all connections.
+public protocol ConnectionDirectory: AnyObject, Sendable {
+    /// Snapshots in the order of connection ids.
+    func snapshots() -> [ConnectionSnapshot]
+}
+
+/// How a connection is.
+public enum ConnectionState: String, Sendable, CaseIterable {
+    case closed, connecting, open, failed, misconfigured
+}
+
+/// One connection at one moment.
+public struct ConnectionSnapshot: Sendable {
+    public var id: ConnectionID
+    public var type: ConnectionType
+    /// `scheme://host:port`, without credentials.
+    public var uri: String
+    public var state: ConnectionState
+    /// Seconds since the state was entered.
+    public var stateAgeSeconds: Double
+    /// The failure behind `failed` and `misconfigured`, and behind a retry that is under way.
+    public var failure: BrokerFailure?
+    /// Seconds until the next attempt; nil when none is planned.
+    public var nextAttemptSeconds: Double?
+    /// Whether readiness waits for it.
+    public var isRequired: Bool
+    public var sourceCount: Int
+    public var targetCount: Int
+    /// Counters since the start of the process, in a stable order.
+    public var counters: [Counter]
+    /// Messages read from the broker whose commit is awaited.
+    public var inFlight: Int
+    /// Messages that wait for the broker.
+    public var queueDepth: Int
+    public var queueBytes: Int
+    /// Age of the oldest message that waits, in seconds; 0 when none does.
+    public var queueAgeSeconds: Double
+
+    /// One counter. The closed set of outcomes per direction makes every message end in exactly one per stage.
+    public struct Counter: Sendable, Equatable {
+        public enum Direction: String, Sendable { case inbound, outbound }
+        public var direction: Direction
+        /// `received`, `mapped`, `denied`, `filtered`, `committed`, `published`, `acknowledged`, `retried`, `dropped`,
+        /// `reconnects`, …
+        public var outcome: String
+        /// Why, for denied, dropped, retried and reconnects; empty otherwise.
+        public var reason: String
+        public var value: Int64
+        public init(direction: Direction, outcome: String, reason: String = "", value: Int64) {
+            self.direction = direction
+            self.outcome = outcome
+            self.reason = reason
+            self.value = value
+        }
+    }
+
+    public init(
+        id: ConnectionID, type: ConnectionType, uri: String, state: ConnectionState, stateAgeSeconds: Double,
+        failure: BrokerFailure?, nextAttemptSeconds: Double?, isRequired: Bool, sourceCount: Int, targetCount: Int,
+        counters: [Counter], inFlight: Int, queueDepth: Int, queueBytes: Int, queueAgeSeconds: Double
+    ) {
+        self.id = id
+        self.type = type
+        self.uri = uri
+        self.state = state
+        self.stateAgeSeconds = stateAgeSeconds
+        self.failure = failure
+        self.nextAttemptSeconds = nextAttemptSeconds
+        self.isRequired = isRequired
+        self.sourceCount = sourceCount
+        self.targetCount = targetCount
+        self.counters = counters
+        self.inFlight = inFlight
+        self.queueDepth = queueDepth
+        self.queueBytes = queueBytes
+        self.queueAgeSeconds = queueAgeSeconds
+    }
+}

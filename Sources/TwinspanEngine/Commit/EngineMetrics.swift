@@ -1,0 +1,49 @@
+// What the engine counts. Written by the committer's thread, read by whoever serves /metrics.
+import Synchronization
+
+/// Counters of the engine.
+public final class EngineMetrics: Sendable {
+    /// Upper bounds of the latency buckets in microseconds; the last bucket has none.
+    public static let latencyBounds: [Int64] = [
+        100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 51_200, 102_400, 409_600, 1_638_400,
+    ]
+
+    /// A snapshot.
+    public struct Snapshot: Sendable {
+        /// Commits whose change waited less than the bound of the same index; one more for the rest.
+        public var latencyBuckets: [Int64]
+        public var latencySumMicroseconds: Int64
+        public var commits: Int64
+        public var changes: Int64
+        public var failedCommits: Int64
+        public var rowsWritten: Int64
+        public var trimmed: Int64
+        public var rowsCursor: Int64
+    }
+
+    private let state = Mutex(
+        Snapshot(
+            latencyBuckets: Array(repeating: 0, count: latencyBounds.count + 1), latencySumMicroseconds: 0,
+            commits: 0, changes: 0, failedCommits: 0, rowsWritten: 0, trimmed: 0, rowsCursor: 0))
+
+    init() {}
+
+    public var snapshot: Snapshot { state.withLock { $0 } }
+
+    /// A commit of `changes`, the oldest of which had waited for `microseconds` when it was durable.
+    func committed(changes: Int, rows: Int, rowsCursor: Int64, oldestWaited microseconds: Int64) {
+        state.withLock { state in
+            state.commits += 1
+            state.changes += Int64(changes)
+            state.rowsWritten += Int64(rows)
+            state.rowsCursor = rowsCursor
+            guard changes > 0 else { return }
+            let bucket = Self.latencyBounds.firstIndex { microseconds <= $0 } ?? Self.latencyBounds.count
+            state.latencyBuckets[bucket] += 1
+            state.latencySumMicroseconds += microseconds
+        }
+    }
+
+    func commitFailed() { state.withLock { $0.failedCommits += 1 } }
+    func trimmed(_ count: Int) { state.withLock { $0.trimmed += Int64(count) } }
+}

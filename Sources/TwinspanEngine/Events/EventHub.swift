@@ -1,0 +1,123 @@
+// Distributes committed changes. The committer's thread does no more than put references into the subscriptions whose
+// topic and namespace fit; filters, views and mapping run on the subscribers' own threads, so that no subscriber can
+// slow down a commit or another subscriber.
+import Synchronization
+public import TwinspanProtocol
+
+/// One subscriber's bounded inbox of changes.
+public final class EventSubscription: Sendable {
+    private struct State {
+        var changes: [TwinChange] = []
+        var bytes = 0
+        var isReaderAsleep = false
+        var isEnded = false
+        var overflowed: Int64 = 0
+    }
+
+    private let state = Mutex(State())
+    /// Exact namespaces; empty admits all.
+    public let namespaces: Set<String>
+    /// Changes that came in through this connection are not delivered.
+    public let excludedOrigin: ConnectionID?
+    private let capacity: Int
+    private let byteCapacity: Int
+    private let wake: @Sendable () -> Void
+    private let onOverflow: @Sendable (TwinChange) -> Void
+
+    /// - Parameters:
+    ///   - wake: called when the reader sleeps and there is something to take; must return at once.
+    ///   - onOverflow: called on the committer's thread for each change that did not fit; must return at once.
+    public init(
+        namespaces: Set<String>, excludedOrigin: ConnectionID?, capacity: Int, byteCapacity: Int,
+        wake: @escaping @Sendable () -> Void, onOverflow: @escaping @Sendable (TwinChange) -> Void
+    ) {
+        self.namespaces = namespaces
+        self.excludedOrigin = excludedOrigin
+        self.capacity = capacity
+        self.byteCapacity = byteCapacity
+        self.wake = wake
+        self.onOverflow = onOverflow
+    }
+
+    /// Puts in what fits of a batch; the newest are refused when it is full.
+    func offer(_ changes: [TwinChange]) {
+        var refused: [TwinChange] = []
+        let shouldWake = state.withLock { state -> Bool in
+            guard !state.isEnded else { return false }
+            for change in changes {
+                guard isWanted(change) else { continue }
+                if state.changes.count >= capacity || state.bytes >= byteCapacity {
+                    state.overflowed += 1
+                    refused.append(change)
+                    continue
+                }
+                state.changes.append(change)
+                state.bytes += change.queuedBytes
+            }
+            guard state.isReaderAsleep, !state.changes.isEmpty else { return false }
+            state.isReaderAsleep = false
+            return true
+        }
+        for change in refused { onOverflow(change) }
+        if shouldWake { wake() }
+    }
+
+    private func isWanted(_ change: TwinChange) -> Bool {
+        guard case .thing(let event, _) = change.content else { return false }
+        if let excludedOrigin, change.origin == excludedOrigin { return false }
+        return namespaces.isEmpty || namespaces.contains(event.thingID.namespace)
+    }
+
+    /// Takes everything there is. When there is nothing, the next offer will call `wake`.
+    public func take() -> [TwinChange] {
+        state.withLock { state in
+            guard !state.changes.isEmpty else {
+                state.isReaderAsleep = true
+                return []
+            }
+            let taken = state.changes
+            state.changes = []
+            state.changes.reserveCapacity(min(taken.count, 1024))
+            state.bytes = 0
+            return taken
+        }
+    }
+
+    /// Takes nothing any more and forgets what it holds.
+    func end() {
+        state.withLock { state in
+            state.isEnded = true
+            state.changes = []
+            state.bytes = 0
+        }
+    }
+
+    /// Changes that wait, and how many did not fit so far.
+    public var load: (waiting: Int, overflowed: Int64) {
+        state.withLock { ($0.changes.count, $0.overflowed) }
+    }
+}
+
+/// All subscriptions.
+public final class EventHub: Sendable {
+    private let subscriptions = Mutex<[EventSubscription]>([])
+
+    init() {}
+
+    /// Adds a subscription; it sees every change committed after this call has returned.
+    public func add(_ subscription: EventSubscription) {
+        subscriptions.withLock { $0.append(subscription) }
+    }
+
+    /// Removes a subscription.
+    public func remove(_ subscription: EventSubscription) {
+        subscriptions.withLock { $0.removeAll { $0 === subscription } }
+        subscription.end()
+    }
+
+    /// Called by the committer, once per commit, in the order of the journal.
+    func publish(_ batch: CommitBatch) {
+        let all = subscriptions.withLock { $0 }
+        for subscription in all { subscription.offer(batch.changes) }
+    }
+}

@@ -1,0 +1,69 @@
+// One change on its way from the shard through the journal to the subscribers: the event, the state after it, and what
+// subscribers need to judge it. A class: it is made once and then only handed on by reference.
+import TwinspanJSON
+public import TwinspanPolicies
+public import TwinspanProtocol
+import Synchronization
+
+/// A change that is queued, committed or published.
+public final class TwinChange: Sendable {
+    public enum Content: Sendable {
+        case thing(ThingEvent, after: ThingState)
+        case policy(PolicyEvent, after: PolicyState)
+    }
+
+    public let content: Content
+    /// Headers of the command that caused it.
+    public let headers: DittoHeaders
+    /// Who caused it.
+    public let originator: String?
+    /// The connection it came in through; it is not sent back there.
+    public let origin: ConnectionID?
+    /// The policy of the thing as it was when the change was made; decides who may see the event.
+    public let enforcer: PolicyEnforcer?
+    /// When the change was made, in nanoseconds of the monotonic clock.
+    public let madeAt: UInt64
+    private let serialised = Mutex<[UInt8]?>(nil)
+
+    init(
+        content: Content, headers: DittoHeaders, originator: String?, origin: ConnectionID?, enforcer: PolicyEnforcer?,
+        madeAt: UInt64
+    ) {
+        self.content = content
+        self.headers = headers
+        self.originator = originator
+        self.origin = origin
+        self.enforcer = enforcer
+        self.madeAt = madeAt
+    }
+
+    /// The headers of the event: those of the command that may go out, and who caused it (spec/protocol.md §6.1).
+    public var eventHeaders: DittoHeaders {
+        var result = headers.deliveredToOutside()
+        result[.responseRequired] = .bool(false)
+        if let originator { result[.originator] = .string(originator) }
+        if case .thing(let event, _) = content {
+            let contentType = event.action == .merged ? "application/merge-patch+json" : "application/json"
+            result[.contentType] = event.value == nil ? nil : .string(contentType)
+        }
+        return result
+    }
+
+    /// The thing event's full envelope as bytes, made once for all subscribers that may see everything of it.
+    public func envelopeBytes(of event: ThingEvent) -> [UInt8] {
+        serialised.withLock { cached in
+            if let cached { return cached }
+            let bytes = event.envelope(headers: eventHeaders).bytes
+            cached = bytes
+            return bytes
+        }
+    }
+
+    /// Bytes a queue counts for this change.
+    public var queuedBytes: Int {
+        switch content {
+        case .thing(let event, _): 256 + (event.value?.bytes.count ?? 0)
+        case .policy(let event, _): 256 + (event.value?.bytes.count ?? 0)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+// Policy commands: the same steps as for things, under the lock of the policies alone.
+import Synchronization
+public import TwinspanProtocol
+
+extension TwinEngine {
+    /// Judges a policy command and queues its change. May read from the store.
+    public func execute(
+        _ command: PolicyCommand, as context: AuthorizationContext, origin: ConnectionID? = nil
+    ) -> Outcome<PolicyResponse> {
+        for _ in 0..<32 {
+            if let outcome = executeIfLoaded(command, as: context, origin: origin) { return outcome }
+            if let failure = load(command.policyID) { return unavailable(failure) }
+        }
+        return unavailable(StoreFailure(kind: .other, description: "the cache is too small to hold a policy"))
+    }
+
+    /// As `execute`, but returns nil instead of reading from the store.
+    public func executeIfLoaded(
+        _ command: PolicyCommand, as context: AuthorizationContext, origin: ConnectionID? = nil
+    ) -> Outcome<PolicyResponse>? {
+        let now = clock.now
+        return policies.content.withLock { content in
+            guard content.isOpen else { return refusedWhileClosed() }
+            guard let slot = content.cache.slot(of: command.policyID) else { return nil }
+            let entry = content.cache[slot]
+            let judge = PolicyJudge(
+                command: command, state: entry.state, context: context, limits: settings.limits, now: now)
+            do throws(TwinspanError) {
+                let verdict = try judge.verdict()
+                guard let event = verdict.event, let after = verdict.after else {
+                    return Outcome(result: .success(verdict.response), ticket: ticket(entry.sequence))
+                }
+                guard !queue.isFull else { return overloaded() }
+                let sequence = queue.append(
+                    change(.policy(event, after: after), command.headers, context, origin, nil))
+                content.cache.update(slot: slot, to: after, sequence: sequence)
+                return Outcome(result: .success(verdict.response), ticket: ticket(sequence))
+            } catch {
+                return failed(error, entry.sequence)
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+// A bounded cache of entities under one shard's lock. Entries whose newest change is not committed yet are pinned: the
+// cache is the only place that knows their state. Everything else can be read again, so it may go, oldest use first
+// (second-chance order: one bit per entry instead of a linked list).
+import TwinspanJSON
+
+/// What a cached state costs.
+protocol CachedState: Sendable {
+    /// Bytes of memory beside the entry itself.
+    var cachedBytes: Int { get }
+}
+
+/// Entities by id. Not safe by itself: guarded by the lock of the shard that owns it.
+struct EntityCache<ID: Hashable & Sendable, State: CachedState> {
+    struct Entry {
+        var id: ID
+        var state: State
+        /// The sequence of its newest change; 0 when it came from the store.
+        var sequence: Int64
+        var isUsed: Bool
+    }
+
+    /// Memory of an entry beside its state: slot, id and index, measured with things of 500 bytes.
+    static var entryBytes: Int { 160 }
+
+    private var slotByID: [ID: Int32] = [:]
+    private var slots: [Entry?] = []
+    private var freeSlots: [Int32] = []
+    private var hand = 0
+    private(set) var bytes = 0
+    let byteCapacity: Int
+    /// Rises with every eviction. A state read from the store outside the lock may only be put in when it has not risen
+    /// since: otherwise a newer state might have been cached, committed and evicted in between.
+    private(set) var evictions: UInt64 = 0
+
+    init(byteCapacity: Int) {
+        self.byteCapacity = byteCapacity
+    }
+
+    var count: Int { slotByID.count }
+
+    /// The slot of an entity, to be used before the next change of the cache.
+    func slot(of id: ID) -> Int? {
+        slotByID[id].map { Int($0) }
+    }
+
+    /// The entry in a slot; using it keeps it longer.
+    subscript(slot: Int) -> Entry {
+        mutating get {
+            slots[slot]!.isUsed = true
+            return slots[slot]!
+        }
+    }
+
+    /// Replaces the state in a slot.
+    mutating func update(slot: Int, to state: State, sequence: Int64) {
+        bytes += state.cachedBytes - slots[slot]!.state.cachedBytes
+        slots[slot]!.state = state
+        slots[slot]!.sequence = sequence
+        slots[slot]!.isUsed = true
+    }
+
+    /// Puts in an entity that is not there, then makes room: entries up to `committed` may go.
+    mutating func insert(_ id: ID, _ state: State, sequence: Int64, committed: Int64) {
+        let entry = Entry(id: id, state: state, sequence: sequence, isUsed: false)
+        if let slot = freeSlots.popLast() {
+            slots[Int(slot)] = entry
+            slotByID[id] = slot
+        } else {
+            slotByID[id] = Int32(slots.count)
+            slots.append(entry)
+        }
+        bytes += Self.entryBytes + state.cachedBytes
+        makeRoom(committed: committed)
+    }
+
+    /// Removes every entry that `isDoomed` names.
+    mutating func removeAll(where isDoomed: (Entry) -> Bool) {
+        for slot in slots.indices {
+            guard let entry = slots[slot], isDoomed(entry) else { continue }
+            remove(slot: slot, entry)
+        }
+    }
+
+    private mutating func makeRoom(committed: Int64) {
+        // Two rounds clear every use bit and then evict; what is still there is pinned.
+        var steps = slots.count * 2
+        while bytes > byteCapacity, steps > 0, slotByID.count > 1 {
+            steps -= 1
+            hand = hand + 1 < slots.count ? hand + 1 : 0
+            guard let entry = slots[hand], entry.sequence <= committed else { continue }
+            if entry.isUsed {
+                slots[hand]!.isUsed = false
+            } else {
+                remove(slot: hand, entry)
+            }
+        }
+    }
+
+    private mutating func remove(slot: Int, _ entry: Entry) {
+        slots[slot] = nil
+        slotByID[entry.id] = nil
+        freeSlots.append(Int32(slot))
+        bytes -= Self.entryBytes + entry.state.cachedBytes
+        evictions &+= 1
+    }
+}
+
+extension ThingState: CachedState {
+    var cachedBytes: Int { text?.bytes.count ?? 0 }
+}
+
+extension PolicyState: CachedState {
+    // The trie of the enforcer grows with the text; the factor was measured on policies of 1 to 50 entries.
+    var cachedBytes: Int { (text?.bytes.count ?? 0) * 4 }
+}

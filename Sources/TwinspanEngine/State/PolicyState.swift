@@ -1,0 +1,74 @@
+// The state of a policy as the engine keeps it. Compiled once per revision into an enforcer that every command of every
+// thing under it asks.
+public import TwinspanJSON
+public import TwinspanPolicies
+public import TwinspanProtocol
+
+/// A policy at one revision, or the tombstone of a deleted one.
+public struct PolicyState: Sendable {
+    /// 0 for a policy that never was.
+    public var revision: Int64
+    public var created: Timestamp
+    public var modified: Timestamp
+    /// The policy's JSON, compact; nil when deleted or never made.
+    public var text: JSONText?
+    /// The compiled form; nil when there is no policy.
+    public var enforcer: PolicyEnforcer?
+
+    /// Makes a state and compiles the policy. Throws when the stored text is not a policy.
+    public init(
+        id: PolicyID, revision: Int64, created: Timestamp, modified: Timestamp, text: JSONText?
+    ) throws(TwinspanError) {
+        self.revision = revision
+        self.created = created
+        self.modified = modified
+        self.text = text
+        enforcer = try text.map { text throws(TwinspanError) in
+            PolicyEnforcer(try Policy.parse(text.value, id: id), revision: revision)
+        }
+    }
+
+    private init() {
+        revision = 0
+        created = Timestamp(milliseconds: 0)
+        modified = Timestamp(milliseconds: 0)
+    }
+
+    /// The state before the first event.
+    public static let never = PolicyState()
+
+    /// The state after `event`. Throws when the event cannot follow this state.
+    public func applying(_ event: PolicyEvent) throws(InconsistentEvent) -> PolicyState {
+        guard event.revision == revision + 1 else {
+            throw InconsistentEvent(
+                description: "event of revision \(event.revision) follows revision \(revision) of \(event.policyID)")
+        }
+        do throws(TwinspanError) {
+            return try PolicyState(
+                id: event.policyID, revision: event.revision, created: text == nil ? event.timestamp : created,
+                modified: event.timestamp, text: event.value)
+        } catch {
+            throw InconsistentEvent(description: "the policy of \(event.policyID) cannot be read: \(error.message)")
+        }
+    }
+}
+
+/// A change of a whole policy. Changes of parts come with the policies issue; they will carry a path like things do.
+public struct PolicyEvent: Sendable, Equatable {
+    public var policyID: PolicyID
+    public var action: ThingEvent.Action
+    /// The policy after the event; nil for a deletion.
+    public var value: JSONText?
+    public var revision: Int64
+    public var timestamp: Timestamp
+
+    public init(
+        policyID: PolicyID, action: ThingEvent.Action, value: JSONText?, revision: Int64, timestamp: Timestamp
+    ) {
+        self.policyID = policyID
+        self.action = action
+        self.value = value
+        self.revision = revision
+        self.timestamp = timestamp
+    }
+}

@@ -1,0 +1,31 @@
+// The state of a thing as the engine keeps it: its JSON text and the few facts that are asked for with every command.
+// Text, because a hot thing then costs little more than its JSON, and a change splices bytes instead of a tree.
+public import TwinspanJSON
+public import TwinspanProtocol
+
+/// A thing at one revision, or the tombstone of a deleted one.
+public struct ThingState: Sendable, Equatable {
+    /// The policy that guards it; nil only while it was never created.
+    public var policyID: PolicyID?
+    /// 0 for a thing that never was; else the number of events it has had. Deletion keeps counting (§6.2).
+    public var revision: Int64
+    public var created: Timestamp
+    public var modified: Timestamp
+    /// `{"thingId":…,"policyId":…,"definition":…,"attributes":…,"features":…}`, compact; nil when deleted or never made.
+    public var text: JSONText?
+
+    public init(
+        policyID: PolicyID?, revision: Int64, created: Timestamp, modified: Timestamp, text: JSONText?
+    ) {
+        self.policyID = policyID
+        self.revision = revision
+        self.created = created
+        self.modified = modified
+        self.text = text
+    }
+
+    /// The state before the first event.
+    public static let never = ThingState(
+        policyID: nil, revision: 0, created: Timestamp(milliseconds: 0), modified: Timestamp(milliseconds: 0),
+        text: nil)
+}

@@ -1,0 +1,197 @@
+// Makes a thing that does not exist, and the policy it comes with (spec/protocol.md §2.1, policies-search.md A.3.2).
+import TwinspanJSON
+import TwinspanPolicies
+import TwinspanProtocol
+
+/// What a creation needs before it can be judged.
+enum PolicyChoice: Equatable {
+    /// An existing policy by its id.
+    case existing(PolicyID)
+    /// A policy that is given with the thing.
+    case inline(PolicyID, JSONValue)
+    /// The entries of an existing policy under a new id.
+    case copy(of: PolicyID, as: PolicyID)
+    /// The policy made from the creator's first subject.
+    case generated(PolicyID)
+
+    /// The policies that must be known, by their state or their absence.
+    var needed: [PolicyID] {
+        switch self {
+        case .existing(let id), .inline(let id, _), .generated(let id): [id]
+        case .copy(let source, let id): [source, id]
+        }
+    }
+}
+
+/// A creation: the command's value, read once.
+struct ThingCreation {
+    let command: ThingCommand
+    let object: JSONObject
+    let choice: PolicyChoice
+
+    /// Reads the value of a create, or of a modify or merge at the root of a thing that does not exist.
+    init(_ command: ThingCommand) throws(TwinspanError) {
+        self.command = command
+        guard let value = command.value else { throw .jsonInvalid("The value of the command is missing.") }
+        // A merge that creates loses its nulls first, then follows the rules of create (§6.2).
+        let tree = command.action == .merge ? JSONMergePatch.removingNulls(value.value) : value.value
+        guard let object = tree.object else { throw .jsonInvalid("The thing is not a JSON object.") }
+        if command.action == .merge, object.isEmpty { throw ThingErrorTable.mergeInvalid.error() }
+        self.object = object
+        if let id = object["thingId"], id.string?.hasSameBytes(as: command.thingID.text) != true {
+            throw ThingErrorTable.idNotSettable.error()
+        }
+        choice = try Self.choice(object, thingID: command.thingID)
+    }
+
+    private static func choice(_ object: JSONObject, thingID: ThingID) throws(TwinspanError) -> PolicyChoice {
+        var policyID: PolicyID?
+        if let given = object["policyId"], !given.isNull {
+            guard let text = given.string else { throw .jsonInvalid("The policyId is not a string.") }
+            policyID = try PolicyID(text)
+        }
+        let inline = object["_policy"]
+        let copied = object["_copyPolicyFrom"]
+        if inline != nil, copied != nil { throw ThingErrorTable.policyConflicting.error() }
+        if let inline {
+            var own: PolicyID?
+            if let text = inline.object?["policyId"]?.string { own = try PolicyID(text) }
+            return .inline(policyID ?? own ?? thingID.policyID, inline)
+        }
+        if let copied {
+            guard let text = copied.string else { throw .jsonInvalid("'_copyPolicyFrom' is not a string.") }
+            return .copy(of: try PolicyID(text), as: policyID ?? thingID.policyID)
+        }
+        if let policyID { return .existing(policyID) }
+        return .generated(thingID.policyID)
+    }
+
+    /// What the creation comes to.
+    struct Verdict {
+        var thing: ThingVerdict
+        /// The enforcer the new thing stands under.
+        var enforcer: PolicyEnforcer
+        /// The policy that is made with it.
+        var policy: (event: PolicyEvent, after: PolicyState)?
+    }
+
+    /// Judges the creation. `policy` gives the state of a needed policy.
+    func verdict(
+        after state: ThingState, policy: (PolicyID) -> PolicyState, context: AuthorizationContext, limits: TwinLimits,
+        now: Timestamp
+    ) throws(TwinspanError) -> Verdict {
+        var made: (event: PolicyEvent, after: PolicyState)?
+        let policyID: PolicyID
+        let enforcer: PolicyEnforcer
+        switch choice {
+        case .existing(let id):
+            policyID = id
+            enforcer = try readable(policy(id), id, context)
+        case .inline(let id, let json):
+            policyID = id
+            let parsed = try Self.inlinePolicy(json, id: id)
+            made = try make(parsed, after: policy(id), limits: limits, now: now)
+            enforcer = try ownable(made, context)
+        case .copy(let source, let id):
+            policyID = id
+            _ = try readable(policy(source), source, context)
+            guard let text = policy(source).text else { throw GeneralErrorTable.policyNotFound.error() }
+            var copy = text.value
+            copy.set(.string(id.text), at: JSONPointer(segments: ["policyId"]))
+            made = try make(try Policy.parse(copy, id: id), after: policy(id), limits: limits, now: now)
+            enforcer = try ownable(made, context)
+        case .generated(let id):
+            policyID = id
+            guard let owner = context.originator else { throw .notModifiable(.root, of: command.thingID) }
+            made = try make(Policy.generated(id: id, owner: owner), after: policy(id), limits: limits, now: now)
+            enforcer = try ownable(made, context)
+        }
+        let namespace = command.thingID.namespace
+        guard enforcer.isUnrestricted(.write, .thing, .root, subjects: context, namespace: namespace) else {
+            throw .notModifiable(.root, of: command.thingID)
+        }
+        return Verdict(
+            thing: try thing(after: state, policyID: policyID, limits: limits, now: now), enforcer: enforcer,
+            policy: made)
+    }
+
+    private func thing(
+        after state: ThingState, policyID: PolicyID, limits: TwinLimits, now: Timestamp
+    ) throws(TwinspanError) -> ThingVerdict {
+        let text = try ThingForm.thing(object, id: command.thingID, policyID: policyID)
+        guard limits.thingBytes <= 0 || text.bytes.count <= limits.thingBytes else {
+            throw ThingErrorTable.tooLarge.error(
+                "The thing '\(command.thingID)' would have \(text.bytes.count) bytes; \(limits.thingBytes) are allowed.")
+        }
+        let event = ThingEvent(
+            thingID: command.thingID, action: .created, path: .root, value: text, revision: state.revision + 1,
+            timestamp: now)
+        do throws(InconsistentEvent) {
+            return ThingVerdict(
+                response: ThingResponse(
+                    status: 201, value: text, revision: event.revision, etag: EntityTags.tag(revision: event.revision),
+                    action: .create),
+                event: event, after: try state.applying(event))
+        } catch {
+            throw GeneralErrorTable.internalError.error(description: error.description)
+        }
+    }
+
+    private func readable(
+        _ state: PolicyState, _ id: PolicyID, _ context: AuthorizationContext
+    ) throws(TwinspanError) -> PolicyEnforcer {
+        guard let enforcer = state.enforcer,
+            enforcer.isPartial(.read, .policy, .root, subjects: context, namespace: "")
+        else { throw GeneralErrorTable.policyNotFound.error("The policy '\(id)' could not be found.") }
+        return enforcer
+    }
+
+    private static func inlinePolicy(_ json: JSONValue, id: PolicyID) throws(TwinspanError) -> Policy {
+        var value = json
+        if value.object != nil { value.set(.string(id.text), at: JSONPointer(segments: ["policyId"])) }
+        do throws(TwinspanError) {
+            let policy = try Policy.parse(value, id: id)
+            try policy.validateOwnership()
+            return policy
+        } catch {
+            throw ThingErrorTable.policyInvalid.error(description: error.message)
+        }
+    }
+
+    private func make(
+        _ policy: Policy, after state: PolicyState, limits: TwinLimits, now: Timestamp
+    ) throws(TwinspanError) -> (event: PolicyEvent, after: PolicyState) {
+        guard state.text == nil else {
+            throw ThingErrorTable.notCreatable.error(
+                "The thing '\(command.thingID)' cannot be created: its policy '\(policy.id)' exists already.")
+        }
+        let text = JSONText(policy.json)
+        guard limits.policyBytes <= 0 || text.bytes.count <= limits.policyBytes else {
+            throw GeneralErrorTable.policyTooLarge.error()
+        }
+        let event = PolicyEvent(
+            policyID: policy.id, action: .created, value: text, revision: state.revision + 1, timestamp: now)
+        do throws(InconsistentEvent) {
+            return (event, try state.applying(event))
+        } catch {
+            throw GeneralErrorTable.internalError.error(description: error.description)
+        }
+    }
+
+    /// The creator must keep WRITE on the policy that is made, unless he says that he knows.
+    private func ownable(
+        _ made: (event: PolicyEvent, after: PolicyState)?, _ context: AuthorizationContext
+    ) throws(TwinspanError) -> PolicyEnforcer {
+        guard let enforcer = made?.after.enforcer else { throw ThingErrorTable.policyInvalid.error() }
+        let isAllowed =
+            command.headers.text(.allowPolicyLockout) == "true"
+            || enforcer.isUnrestricted(.write, .policy, .root, subjects: context, namespace: "")
+        guard isAllowed else {
+            throw TwinspanError(
+                code: ThingErrorTable.notCreatable.code, status: 403,
+                message: "The thing '\(command.thingID)' cannot be created: you would not be able to change its policy.",
+                description: "Grant yourself WRITE on 'policy:/', or set the header allow-policy-lockout to true.")
+        }
+        return enforcer
+    }
+}

@@ -1,0 +1,44 @@
+// A part of all things under one lock. Under the lock there is neither I/O nor a C call: what is missing is named,
+// loaded outside, and the command is judged again.
+import Synchronization
+import TwinspanPolicies
+import TwinspanProtocol
+
+/// One shard.
+final class ThingShard: Sendable {
+    struct Content {
+        var cache: EntityCache<ThingID, ThingState>
+        /// False while the store refuses changes: then nothing is judged, not even reads, because the cache may hold
+        /// what was never committed.
+        var isOpen = true
+    }
+
+    let content: Mutex<Content>
+
+    init(byteCapacity: Int) {
+        content = Mutex(Content(cache: EntityCache(byteCapacity: byteCapacity)))
+    }
+}
+
+/// All policies that are in use, under a lock of their own (lock order: thing shard → policies → commit queue).
+final class PolicyShelf: Sendable {
+    struct Content {
+        var cache: EntityCache<PolicyID, PolicyState>
+        var isOpen = true
+    }
+
+    let content: Mutex<Content>
+
+    init(byteCapacity: Int) {
+        content = Mutex(Content(cache: EntityCache(byteCapacity: byteCapacity)))
+    }
+
+    /// A policy that is loaded; nil when it has to be loaded first.
+    func loaded(_ id: PolicyID) -> (state: PolicyState, sequence: Int64)? {
+        content.withLock { content in
+            guard let slot = content.cache.slot(of: id) else { return nil }
+            let entry = content.cache[slot]
+            return (entry.state, entry.sequence)
+        }
+    }
+}

@@ -1,0 +1,239 @@
+// What an end of a connection means and which reaction it calls for: one table for everything libmosquitto and the broker
+// can say. The reason words are stable; metrics and status are built on them.
+import Glibc
+import TwinspanConnections
+
+/// Classifies failures of MQTT sessions.
+enum MQTTFailure {
+    /// The host name has no address.
+    static func unresolved(host: String, failure: HostAddress.ResolutionFailure) -> BrokerFailure {
+        BrokerFailure(
+            step: .resolve, reaction: .backOff, reason: "unresolved",
+            message: "The host name '\(host)' could not be resolved: \(failure.text).",
+            hint: failure.isTemporary
+                ? "check that the name server can be reached" : "check the host in 'uri'")
+    }
+
+    /// A step did not end before the deadline of the whole attempt.
+    static func timeout(at step: SessionStep, peer: String, after limit: Duration) -> BrokerFailure {
+        let what: String
+        var hint = "check that the broker is running, and that no firewall drops the packets"
+        switch step {
+        case .resolve: (what, hint) = ("No name server answered for '\(peer)'", "check the machine's name servers")
+        case .connect: what = "\(peer) did not accept a connection"
+        case .tls:
+            what = "\(peer) did not finish the TLS handshake"
+            hint = "check that the broker expects TLS on this port"
+        case .authenticate:
+            what = "\(peer) accepted the connection but did not answer CONNECT"
+            hint = "check that an MQTT broker listens there, and whether it expects TLS (ssl://) on this port"
+        case .subscribe:
+            what = "\(peer) did not answer SUBSCRIBE"
+            hint = "look into the broker's log"
+        case .serve: what = "\(peer) did not answer"
+        }
+        return BrokerFailure(
+            step: step, reaction: .backOff, reason: "timeout", message: "\(what) within \(limit).", hint: hint)
+    }
+
+    /// No address of the host accepted a connection.
+    static func unreachable(peer: String, errorNumber: Int32) -> BrokerFailure {
+        let isRefused = errorNumber == ECONNREFUSED
+        return BrokerFailure(
+            step: .connect, reaction: .backOff, reason: isRefused ? "refused" : "unreachable",
+            message: "\(peer) cannot be connected to: \(systemErrorText(errorNumber)).",
+            hint: isRefused
+                ? "check that the broker is running and listens on this port" : "check host, port and network")
+    }
+
+    /// The library's connect failed although an address had answered a moment before.
+    static func connect(_ code: MosquittoCode, peer: String, text: String?, errorNumber: Int32) -> BrokerFailure {
+        switch code {
+        case .systemError: return unreachable(peer: peer, errorNumber: errorNumber)
+        case .nameResolution:
+            return BrokerFailure(
+                step: .resolve, reaction: .backOff, reason: "unresolved",
+                message: "The host of \(peer) could not be resolved.", hint: "check the host in 'uri'")
+        case .tls, .tlsHandshake: return tls(peer: peer, text: text)
+        case .outOfMemory, .notSupported: return library(code, step: .connect, text: text)
+        case .invalid:
+            return BrokerFailure(
+                step: .connect, reaction: .misconfigured, reason: "invalid-setting",
+                message: "The library refuses the connection's settings" + quoted(text) + ".",
+                hint: "check host, port, keepAlive and certificates")
+        default: return lost(code, step: .connect, text: text)
+        }
+    }
+
+    /// The TLS handshake failed; only the library's log says why.
+    static func tls(peer: String, text: String?) -> BrokerFailure {
+        BrokerFailure(
+            step: .tls, reaction: .misconfigured, reason: "tls",
+            message: "The TLS handshake with \(peer) failed" + quoted(text) + ".",
+            hint: "check 'ca', the host name in the server's certificate, and that this port expects TLS")
+    }
+
+    /// The broker's CONNACK refused us with a code of MQTT 3.1.1 (§3.2.2.3).
+    static func refusal(code: Int, clientID: String, user: String?) -> BrokerFailure {
+        func failure(
+            _ reaction: BrokerFailure.Reaction, _ reason: String, _ message: String, _ hint: String
+        ) -> BrokerFailure {
+            BrokerFailure(step: .authenticate, reaction: reaction, reason: reason, message: message, hint: hint)
+        }
+        switch code {
+        case 1:
+            return failure(
+                .misconfigured, "protocol-version", "The broker does not speak MQTT 3.1.1.",
+                "check the connection's type and the broker's listener")
+        case 2:
+            return failure(
+                .misconfigured, "id-rejected", "The broker does not accept the client id '\(clientID)'.",
+                "set specificConfig.clientId to an id the broker allows")
+        case 3:
+            return failure(
+                .backOff, "server-unavailable", "The broker says that it is not available.", "look into its log")
+        case 4:
+            return failure(
+                .misconfigured, "bad-credentials", "The broker refused the user name or password.",
+                "check user and password in 'uri'")
+        case 5 where user != nil:
+            return failure(
+                .misconfigured, "not-authorised", "The broker does not let the user '\(user ?? "")' in.",
+                "check user and password in 'uri', and whether the broker allows this client id")
+        case 5:
+            return failure(
+                .misconfigured, "not-authorised", "The broker does not let clients in without a user.",
+                "put user and password into 'uri'")
+        default:
+            return failure(
+                .backOff, "connect-refused", "The broker refused CONNECT with the unknown code \(code).",
+                "look into its log")
+        }
+    }
+
+    /// A filter of a source was refused, or a SUBSCRIBE could not be sent.
+    static func subscription(filter: String, code: Int, source: Int) -> BrokerFailure {
+        BrokerFailure(
+            step: .subscribe, reaction: .misconfigured, reason: "subscription-refused",
+            message: "The broker refused the subscription '\(filter)' of source \(source + 1) (code \(code)).",
+            hint: "check the broker's access rules for this user", sourceIndex: source)
+    }
+
+    /// The connection ended during `step`.
+    static func lost(_ code: MosquittoCode, step: SessionStep, text: String?) -> BrokerFailure {
+        switch code {
+        case .keepAlive:
+            return BrokerFailure(
+                step: step, reaction: .retryNow, reason: "keep-alive",
+                message: "The broker did not answer within the keep-alive.", hint: "check the network to the broker")
+        case .connectionLost, .systemError, .notConnected, .success:
+            return BrokerFailure(
+                step: step, reaction: .retryNow, reason: "connection-lost",
+                message: "The broker closed the connection, or it was lost" + quoted(text) + ".",
+                hint: "if it happens again, look into the broker's log")
+        case .tls, .tlsHandshake:
+            return BrokerFailure(
+                step: step, reaction: .backOff, reason: "tls", message: "The TLS connection broke" + quoted(text) + ".",
+                hint: "look into the broker's log")
+        case .protocolError, .malformedPacket, .malformedUTF8, .payloadSize, .connectionRefused:
+            return BrokerFailure(
+                step: step, reaction: .backOff, reason: "protocol",
+                message: "The connection was closed because \(code.phrase)" + quoted(text) + ".",
+                hint: "check that an MQTT 3.1.1 broker listens there")
+        default: return library(code, step: step, text: text)
+        }
+    }
+
+    /// The library cannot go on: our fault or lack of memory.
+    static func library(_ code: MosquittoCode, step: SessionStep, text: String?) -> BrokerFailure {
+        BrokerFailure(
+            step: step, reaction: .fatal, reason: "library",
+            message: "libmosquitto cannot go on: \(code.phrase)" + quoted(text) + ".",
+            hint: code == .outOfMemory ? "give the process more memory" : "please report this")
+    }
+
+    /// The library did not take one of the connection's settings.
+    static func setting(_ refusal: MosquittoRefusal, text: String?) -> BrokerFailure {
+        if refusal.code == .outOfMemory { return library(refusal.code, step: .connect, text: text) }
+        return BrokerFailure(
+            step: .connect, reaction: .misconfigured, reason: "invalid-setting",
+            message: "The library does not take the \(refusal.option): \(refusal.code.phrase)" + quoted(text) + ".",
+            hint: "check \(refusal.option)")
+    }
+
+    /// The process has no descriptors or threads left.
+    static let exhausted = BrokerFailure(
+        step: .connect, reaction: .backOff, reason: "exhausted",
+        message: "The process has no file descriptor or thread left for the connection.",
+        hint: "raise the limits of open files and threads")
+
+    /// Two unconfirmed messages were given one packet id: the connection's state cannot be trusted.
+    static let packetIDReused = BrokerFailure(
+        step: .serve, reaction: .retryNow, reason: "packet-id-reused",
+        message: "The library numbered two unconfirmed messages alike; the connection is made anew.")
+
+    /// The store did not take a batch: the broker has to send it again.
+    static let storeRejected = BrokerFailure(
+        step: .serve, reaction: .backOff, reason: "store-rejected",
+        message: "The store did not take the messages; the connection was dropped so that the broker sends them again.",
+        hint: "see why the store is not ready")
+
+    /// A commit did not come within the longest hold.
+    static func storeStalled(after limit: Duration) -> BrokerFailure {
+        BrokerFailure(
+            step: .serve, reaction: .backOff, reason: "store-stalled",
+            message: "The store did not commit within \(limit); the connection was dropped.",
+            hint: "see why the store is not ready")
+    }
+
+    /// Connections of this client id end again and again right after they were made.
+    static func takenOver(clientID: String, times: Int) -> BrokerFailure {
+        BrokerFailure(
+            step: .serve, reaction: .backOff, reason: "taken-over",
+            message: "The broker ended the last \(times) connections right after CONNECT: is another client using "
+                + "the id '\(clientID)'?",
+            hint: "give every client an id of its own (specificConfig.clientId)")
+    }
+
+    /// A source asked for QoS 2 and reads with QoS 1.
+    static func downgraded(source: Int) -> BrokerFailure {
+        BrokerFailure(
+            step: .subscribe, reaction: .retryNow, reason: "qos-2",
+            message: "Source \(source + 1) asks for QoS 2 and is subscribed with QoS 1, which a crash cannot lose.",
+            hint: "say 'qos: 1'", sourceIndex: source)
+    }
+
+    /// The session still holds subscriptions that no source has.
+    static func unmatched(topic: String) -> BrokerFailure {
+        BrokerFailure(
+            step: .serve, reaction: .retryNow, reason: "unmatched-topic",
+            message: "Messages to '\(topic)' match no source and are discarded.",
+            hint: "the broker's session remembers subscriptions of an earlier configuration; change clientId, or "
+                + "connect once with cleanSession")
+    }
+
+    private static func quoted(_ text: String?) -> String { text.map { " (\($0))" } ?? "" }
+}
+
+/// Recognises that another client uses our id. MQTT 3.1.1 does not say so: the broker only ends our connection, soon after
+/// each CONNACK.
+struct TakeoverWatch {
+    /// A connection that ends sooner than this after its CONNACK is suspicious.
+    static let suspiciousAge: Duration = .seconds(5)
+    /// So many suspicious ends in a row make a takeover.
+    static let threshold = 3
+
+    private(set) var suspiciousEnds = 0
+
+    /// Notes the end of a connection and returns the failure to report in its place.
+    mutating func note(_ failure: BrokerFailure, age: Duration?, clientID: String) -> BrokerFailure {
+        guard let age, failure.reason == "connection-lost", age < TakeoverWatch.suspiciousAge else {
+            // An attempt that never got a CONNACK says nothing about other clients.
+            if age != nil { suspiciousEnds = 0 }
+            return failure
+        }
+        suspiciousEnds += 1
+        guard suspiciousEnds >= TakeoverWatch.threshold else { return failure }
+        return MQTTFailure.takenOver(clientID: clientID, times: suspiciousEnds)
+    }
+}

@@ -1,0 +1,152 @@
+// Commands on things, their answers and their events as values (spec/protocol.md §6). They are independent of how they
+// came in: an envelope over a broker and an HTTP request become the same command.
+public import TwinspanJSON
+
+/// A command on one thing, twin channel.
+public struct ThingCommand: Sendable {
+    public enum Action: Sendable, Equatable { case create, modify, merge, retrieve, delete }
+
+    public var thingID: ThingID
+    public var action: Action
+    public var resource: ThingResource
+    /// The value of create, modify and merge.
+    public var value: JSONText?
+    public var headers: DittoHeaders
+    /// Which fields a retrieve wants; nil means all.
+    public var fields: JSONFieldSelector?
+
+    public init(
+        thingID: ThingID, action: Action, resource: ThingResource, value: JSONText? = nil,
+        headers: DittoHeaders = DittoHeaders(), fields: JSONFieldSelector? = nil
+    ) {
+        self.thingID = thingID
+        self.action = action
+        self.resource = resource
+        self.value = value
+        self.headers = headers
+        self.fields = fields
+    }
+
+    /// Whether the command can change the thing.
+    public var isModifying: Bool { action != .retrieve }
+}
+
+/// The success of a command. Failures are `TwinspanError`s.
+public struct ThingResponse: Sendable, Equatable {
+    /// 200, 201 or 204.
+    public var status: Int
+    /// The retrieved or created value.
+    public var value: JSONText?
+    /// Revision of the thing after the command.
+    public var revision: Int64
+    /// Entity tag of the addressed resource, quotes included; nil after a delete.
+    public var etag: String?
+    /// The action of the answer's topic; a modify that creates is answered as create (§6.2).
+    public var action: ThingCommand.Action
+
+    public init(status: Int, value: JSONText? = nil, revision: Int64, etag: String?, action: ThingCommand.Action) {
+        self.status = status
+        self.value = value
+        self.revision = revision
+        self.etag = etag
+        self.action = action
+    }
+}
+
+extension ThingCommand.Action {
+    /// The action in topics.
+    public var topicAction: TopicPath.CommandAction {
+        switch self {
+        case .create: .create
+        case .modify: .modify
+        case .merge: .merge
+        case .retrieve: .retrieve
+        case .delete: .delete
+        }
+    }
+}
+
+extension ThingCommand {
+    /// The command of an envelope. Throws the error the reference would answer with (§4.2, §6.2).
+    public init(_ envelope: Envelope) throws(TwinspanError) {
+        guard envelope.topic.group == .things, envelope.topic.channel == .twin,
+            case .commands(let topicAction) = envelope.topic.criterion, envelope.status == nil
+        else {
+            throw GeneralErrorTable.signalUnsupported.error(
+                "Signals of the topic '\(envelope.topic.text.shortened)' are not served by this version.")
+        }
+        let thingID = try ThingID(envelope.topic.entityID)
+        let resource = try ThingResource(envelope.path)
+        let action: Action
+        switch topicAction {
+        case .create: action = .create
+        case .modify: action = .modify
+        case .merge: action = .merge
+        case .retrieve: action = .retrieve
+        case .delete: action = .delete
+        case .migrate, .checkPermissions: throw GeneralErrorTable.signalUnsupported.error()
+        }
+        self.init(
+            thingID: thingID, action: action, resource: resource, value: envelope.value, headers: envelope.headers,
+            fields: envelope.fields)
+        try checkForm()
+    }
+
+    /// What does not depend on the state of the thing: a value where one is needed, the content type of merge, and
+    /// combinations of action and resource that mean nothing.
+    public func checkForm() throws(TwinspanError) {
+        switch action {
+        case .create:
+            guard resource.kind == .thing else { throw GeneralErrorTable.unknownTopicPath.error() }
+            guard value != nil else { throw .jsonInvalid("The value of the command is missing.") }
+        case .modify:
+            guard value != nil else { throw .jsonInvalid("The value of the command is missing.") }
+        case .merge:
+            let contentType = headers.text(.contentType)
+            guard contentType?.lowercased() == "application/merge-patch+json" else {
+                throw GeneralErrorTable.mediaTypeUnsupported.error(
+                    "The Media-Type <\(contentType ?? "none")> is not supported for this resource.",
+                    description: "Merge commands need the content-type 'application/merge-patch+json'.")
+            }
+            guard value != nil else { throw .jsonInvalid("The value of the command is missing.") }
+        case .delete:
+            guard resource.kind != .policyID else {
+                throw GeneralErrorTable.unknownTopicPath.error("The policy id of a thing cannot be deleted.")
+            }
+        case .retrieve: break
+        }
+    }
+
+    /// The topic of the command, or of its answer with another action.
+    public func topic(_ action: Action? = nil) -> TopicPath {
+        TopicPath(
+            namespace: thingID.namespace, name: thingID.name, group: .things, channel: .twin,
+            criterion: .commands((action ?? self.action).topicAction))
+    }
+
+    /// The envelope of the command's success (§6.1): topic and path of the command, its correlation id and custom
+    /// headers, the tag and revision of the new state.
+    public func envelope(of response: ThingResponse) -> Envelope {
+        var answer = headers.deliveredToOutside()
+        answer[.responseRequired] = .bool(false)
+        answer[.contentType] = response.value == nil ? nil : .string("application/json")
+        if let etag = response.etag { answer[.etag] = .string(etag) }
+        answer[.entityRevision] = .number(JSONNumber(response.revision))
+        return Envelope(
+            topic: topic(response.action), headers: answer, path: resource.path, value: response.value,
+            status: response.status)
+    }
+}
+
+extension TwinspanError {
+    /// The envelope of an error (§4.2). Without an entity the id is `unknown:unknown`.
+    public func envelope(topic: TopicPath?, headers: DittoHeaders) -> Envelope {
+        var answer = headers.deliveredToOutside()
+        answer[.responseRequired] = .bool(false)
+        answer[.contentType] = .string("application/json")
+        let errors = TopicPath(
+            namespace: topic?.namespace ?? "unknown", name: topic?.name ?? "unknown", group: topic?.group ?? .things,
+            channel: topic?.group == .policies ? nil : topic?.channel ?? .twin, criterion: .errors)
+        return Envelope(topic: errors, headers: answer, path: .root, value: JSONText(json), status: status)
+    }
+}

@@ -1,0 +1,296 @@
+// The embedded store: SQLite in WAL mode through GRDB. One writer connection, used by the committer's thread only;
+// readers on connections of their own; checkpoints on a thread and connection of their own.
+import Foundation
+import GRDB
+import Synchronization
+public import TwinspanEngine
+import TwinspanJSON
+public import TwinspanProtocol
+
+/// How durable a commit is.
+public enum Durability: String, Sendable, CaseIterable {
+    /// A committed change survives a power cut: every commit is synced to the disk.
+    case full
+    /// A committed change survives a crash of the process; a power cut may take the last moments.
+    case os
+}
+
+/// The store of one data directory.
+public final class SQLiteStore: TwinStore {
+    /// What is open between `open` and `close`.
+    private struct Connections {
+        let writer: DatabaseQueue
+        let readers: DatabasePool
+        let checkpointer: Checkpointer
+    }
+
+    private let directory: DataDirectory
+    private let durability: Durability
+    private let connections = Mutex<Connections?>(nil)
+    /// Confined to the committer's thread.
+    nonisolated(unsafe) private var journalWriter: JournalWriter?
+    /// Position and sequence of the journal's first record, for its size; confined to the committer's thread.
+    nonisolated(unsafe) private var journalStart: (sequence: Int64, position: Int64) = (0, 0)
+    nonisolated(unsafe) private var lastSequence: Int64 = 0
+    nonisolated(unsafe) private var indexCursor: Int64 = 0
+    private let measures = Mutex(StoreMeasures())
+
+    /// Takes the data directory; creates it when it is missing. Throws when another process holds it.
+    public init(directory path: String, durability: Durability) throws(StoreFailure) {
+        directory = try DataDirectory(path)
+        self.durability = durability
+    }
+
+    // MARK: Writer
+
+    public func open(discardingAfter committed: Int64?) throws(StoreFailure) -> StorePosition {
+        if committed != nil { directory.dropBallast() }
+        let opened = try asStoreFailure { try openConnections() }
+        let position = try asStoreFailure { () throws -> StorePosition in
+            try opened.writer.inDatabase { db in
+                if let committed { try db.execute(sql: "DELETE FROM journal WHERE sequence > ?", arguments: [committed]) }
+                let position = try readPosition(db)
+                guard let handle = db.sqliteConnection else {
+                    throw StoreFailure(kind: .other, description: "the store has no connection")
+                }
+                journalWriter = try JournalWriter(handle, position: try lastPosition(db))
+                return position
+            }
+        }
+        connections.withLock { $0 = opened }
+        if committed == nil { directory.reserveBallast() }
+        updateMeasures()
+        return position
+    }
+
+    private func openConnections() throws -> Connections {
+        let path = directory.databasePath
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(5)
+        let synchronous = durability == .full ? "FULL" : "NORMAL"
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA synchronous = \(synchronous)")
+            // Checkpoints are the checkpointer's work; a commit never pays for one.
+            try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
+            try db.execute(sql: "PRAGMA cache_size = -8000")
+        }
+        var writerConfiguration = configuration
+        writerConfiguration.label = "writer"
+        let writer = try DatabaseQueue(path: path, configuration: writerConfiguration)
+        try writer.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA page_size = \(Self.pageBytes)")
+            try db.execute(sql: "PRAGMA journal_mode = WAL")
+            try db.execute(sql: "PRAGMA journal_size_limit = \(Checkpointer.restartBytes)")
+        }
+        let migrator = Schema.migrator()
+        if try writer.read({ try migrator.hasBeenSuperseded($0) }) {
+            throw StoreFailure(
+                kind: .newerVersion,
+                description: "it was written by a newer version of the schema; this is version \(Schema.version)",
+                hint: "Start the newer twinspan again, or restore a backup made before the upgrade.")
+        }
+        try migrator.migrate(writer)
+        var readerConfiguration = configuration
+        readerConfiguration.maximumReaderCount = 2
+        readerConfiguration.label = "readers"
+        let readers = try DatabasePool(path: path, configuration: readerConfiguration)
+        let checkpointer = Checkpointer(database: try DatabaseQueue(path: path, configuration: configuration), path: path)
+        return Connections(writer: writer, readers: readers, checkpointer: checkpointer)
+    }
+
+    /// Small pages, because a commit writes at least one: at one message per commit this halves what goes to disk.
+    static let pageBytes = 1024
+
+    private func readPosition(_ db: Database) throws -> StorePosition {
+        let rows = try Int64.fetchOne(db, sql: "SELECT sequence FROM cursor WHERE name = 'rows'") ?? 0
+        indexCursor = try Int64.fetchOne(db, sql: "SELECT sequence FROM cursor WHERE name = 'journal_index'") ?? 0
+        let last = try Int64.fetchOne(db, sql: "SELECT max(sequence) FROM journal")
+        // Retention may have emptied the journal; then the rows are complete and tell where it ended.
+        lastSequence = max(last ?? 0, rows)
+        try readJournalStart(db)
+        return StorePosition(lastSequence: lastSequence, rowsCursor: rows)
+    }
+
+    private func readJournalStart(_ db: Database) throws {
+        let first = try Row.fetchOne(db, sql: "SELECT sequence, position FROM journal ORDER BY sequence LIMIT 1")
+        if let first {
+            journalStart = (first[0], first[1])
+        } else {
+            journalStart = (lastSequence + 1, try lastPosition(db))
+        }
+    }
+
+    private func lastPosition(_ db: Database) throws -> Int64 {
+        try Int64.fetchOne(db, sql: "SELECT position FROM journal ORDER BY sequence DESC LIMIT 1") ?? 0
+    }
+
+    public func close() {
+        journalWriter = nil
+        let closing = connections.withLock { connections in
+            defer { connections = nil }
+            return connections
+        }
+        guard let closing else { return }
+        closing.checkpointer.stop()
+        // A connection that cannot be closed is leaked on purpose: the store is opened anew on other connections.
+        try? closing.readers.close()
+        try? closing.writer.close()
+    }
+
+    public func commit(_ batch: CommitBatch, rows: RowBatch) throws(StoreFailure) {
+        guard let journalWriter else { throw Self.closedFailure }
+        try journalWriter.commit(batch, rows: rows)
+        if !batch.changes.isEmpty { lastSequence = batch.lastSequence }
+    }
+
+    public func probe() throws(StoreFailure) {
+        let writer = try openWriter()
+        try asStoreFailure {
+            try writer.write { db in
+                // Twice, so that the file must really take new pages before commands are taken again.
+                try db.execute(sql: "CREATE TABLE IF NOT EXISTS probe (bytes BLOB)")
+                try db.execute(sql: "INSERT INTO probe VALUES (zeroblob(65536))")
+            }
+            try writer.write { db in try db.execute(sql: "DROP TABLE probe") }
+        }
+    }
+
+    public func trimJournal(
+        _ retention: JournalRetention, now: Timestamp, limit: Int
+    ) throws(StoreFailure) -> Int {
+        guard let journalWriter else { throw Self.closedFailure }
+        let oldest = now.milliseconds - Int64(retention.age / .milliseconds(1))
+        let excess = journalWriter.position - journalStart.position - retention.bytes
+        let writer = try openWriter()
+        return try asStoreFailure { () throws -> Int in
+            try writer.inDatabase { db in
+                // Only as many records as one transaction may delete are looked at, from the journal's start.
+                let last = try Int64.fetchOne(
+                    db,
+                    sql: "SELECT max(sequence) FROM journal WHERE sequence <= ? AND (position <= ? OR time < ?)",
+                    arguments: [
+                        min(retention.keepAbove, journalStart.sequence + Int64(limit) - 1),
+                        excess > 0 ? journalStart.position + excess : -1, oldest,
+                    ])
+                guard let last else { return 0 }
+                try db.execute(sql: "DELETE FROM journal WHERE sequence <= ?", arguments: [last])
+                let count = db.changesCount
+                try readJournalStart(db)
+                return count
+            }
+        }
+    }
+
+    public func maintain() {
+        let checkpointer = connections.withLock { $0?.checkpointer }
+        guard let checkpointer, checkpointer.isDue() else { return }
+        updateMeasures()
+        // Copying pages is done; what is left is short and must happen between two commits (see `Checkpointer`).
+        if checkpointer.mayRestart {
+            let writer = connections.withLock { $0?.writer }
+            checkpointer.restart { try? writer?.inDatabase { db in _ = try db.checkpoint(.restart) } }
+        }
+    }
+
+    private func openWriter() throws(StoreFailure) -> DatabaseQueue {
+        guard let writer = connections.withLock({ $0?.writer }) else { throw Self.closedFailure }
+        return writer
+    }
+
+    private func updateMeasures() {
+        let bytes = (journalWriter?.position ?? 0) - journalStart.position
+        let records = max(lastSequence - journalStart.sequence + 1, 0)
+        let path = directory.databasePath
+        let fileBytes = DataDirectory.size(of: path) + DataDirectory.size(of: path + "-wal")
+        measures.withLock { measures in
+            measures.journalBytes = max(bytes, 0)
+            measures.journalRecords = records
+            measures.fileBytes = fileBytes
+        }
+    }
+
+    private static let closedFailure = StoreFailure(kind: .other, description: "the store is closed")
+
+    // MARK: Readers
+
+    public func thing(_ id: ThingID) throws(StoreFailure) -> ThingState? {
+        try read { db in
+            let statement = try db.cachedStatement(
+                sql: "SELECT policy, revision, created, modified, json FROM thing WHERE id = ?")
+            guard let row = try Row.fetchOne(statement, arguments: [id.text]) else { return nil }
+            let policy: String = row[0] ?? ""
+            return ThingState(
+                policyID: policy.isEmpty ? nil : try PolicyID(policy), revision: row[1],
+                created: Timestamp(milliseconds: row[2]), modified: Timestamp(milliseconds: row[3]),
+                text: Self.text(row, 4))
+        }
+    }
+
+    public func policy(_ id: PolicyID) throws(StoreFailure) -> PolicyState? {
+        try read { db in
+            let statement = try db.cachedStatement(
+                sql: "SELECT revision, created, modified, json FROM policy WHERE id = ?")
+            guard let row = try Row.fetchOne(statement, arguments: [id.text]) else { return nil }
+            return try PolicyState(
+                id: id, revision: row[0], created: Timestamp(milliseconds: row[1]),
+                modified: Timestamp(milliseconds: row[2]), text: Self.text(row, 3))
+        }
+    }
+
+    public func journal(after sequence: Int64, limit: Int) throws(StoreFailure) -> [JournalRecord] {
+        try read { db in
+            let rows = try Row.fetchCursor(
+                db,
+                sql: """
+                    SELECT sequence, kind, entity, revision, action, time, path, value FROM journal
+                    WHERE sequence > ? ORDER BY sequence LIMIT ?
+                    """, arguments: [sequence, limit])
+            var records: [JournalRecord] = []
+            while let row = try rows.next() { records.append(try Self.record(row)) }
+            return records
+        }
+    }
+
+    public func measure() -> StoreMeasures { measures.withLock { $0 } }
+
+    private static func record(_ row: Row) throws -> JournalRecord {
+        let sequence: Int64 = row[0]
+        let actionNumber: Int64 = row[4]
+        guard let action = ThingEvent.Action(rawValue: UInt8(truncatingIfNeeded: actionNumber)) else {
+            throw StoreFailure(kind: .corrupt, description: "unknown action \(actionNumber) at sequence \(sequence)")
+        }
+        let entity: String = row[2]
+        let time = Timestamp(milliseconds: row[5])
+        let kind: Int64 = row[1]
+        switch kind {
+        case JournalKind.thing:
+            let path: String = row[6]
+            return JournalRecord(
+                sequence: sequence,
+                content: .thing(
+                    ThingEvent(
+                        thingID: try ThingID(entity), action: action, path: try JSONPointer(parsing: path),
+                        value: text(row, 7), revision: row[3], timestamp: time)))
+        case JournalKind.policy:
+            return JournalRecord(
+                sequence: sequence,
+                content: .policy(
+                    PolicyEvent(
+                        policyID: try PolicyID(entity), action: action, value: text(row, 7), revision: row[3],
+                        timestamp: time)))
+        default:
+            throw StoreFailure(kind: .corrupt, description: "unknown kind \(kind) at sequence \(sequence)")
+        }
+    }
+
+    /// JSON bytes of a column; they were validated before they were stored.
+    private static func text(_ row: Row, _ column: Int) -> JSONText? {
+        let bytes: Data? = row[column]
+        return bytes.map { JSONText(uncheckedBytes: [UInt8]($0)) }
+    }
+
+    private func read<Value>(_ body: (Database) throws -> Value) throws(StoreFailure) -> Value {
+        guard let readers = connections.withLock({ $0?.readers }) else { throw Self.closedFailure }
+        return try asStoreFailure { try readers.read(body) }
+    }
+}

@@ -1,0 +1,71 @@
+// All connections of the process. A new configuration is compared with what runs: only connections that changed are
+// stopped and started, everything else goes on undisturbed.
+import Logging
+import Synchronization
+public import TwinspanConnections
+import TwinspanEngine
+public import TwinspanProtocol
+
+/// The running connections.
+public final class ConnectionFleet: ConnectionDirectory {
+    private let environment: SupervisorEnvironment
+    private let running = Mutex<[ConnectionID: ConnectionSupervisor]>([:])
+    /// Applied one after the other; a reload may come while another is under way.
+    private let applying = Mutex<Void>(())
+
+    public init(environment: SupervisorEnvironment) {
+        self.environment = environment
+    }
+
+    /// What a new configuration changed.
+    public struct Changes: Sendable, Equatable {
+        public var started: [ConnectionID] = []
+        public var stopped: [ConnectionID] = []
+    }
+
+    /// Makes the given connections the running ones. Blocks until those that go have ended, at most `grace` each.
+    @discardableResult
+    public func apply(_ connections: [Connection], grace: Duration) -> Changes {
+        applying.withLock { _ in
+            var changes = Changes()
+            let wanted = Dictionary(connections.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+            let leaving = running.withLock { running in
+                running.values.filter { supervisor in
+                    let next = wanted[supervisor.connection.id]
+                    return next == nil || next?.origin?.fingerprint != supervisor.connection.origin?.fingerprint
+                }
+            }
+            end(leaving, grace: grace)
+            for supervisor in leaving {
+                _ = running.withLock { $0.removeValue(forKey: supervisor.connection.id) }
+                changes.stopped.append(supervisor.connection.id)
+            }
+            for connection in connections where running.withLock({ $0[connection.id] == nil }) {
+                let supervisor = ConnectionSupervisor(connection, environment: environment)
+                running.withLock { $0[connection.id] = supervisor }
+                changes.started.append(connection.id)
+            }
+            return changes
+        }
+    }
+
+    /// Ends everything in the order that loses nothing: intake first, then what is committed goes out.
+    public func stop(grace: Duration) {
+        applying.withLock { _ in
+            let all = running.withLock { Array($0.values) }
+            end(all, grace: grace)
+        }
+    }
+
+    private func end(_ supervisors: [ConnectionSupervisor], grace: Duration) {
+        for supervisor in supervisors { supervisor.stopConsumer(grace: grace) }
+        for supervisor in supervisors { supervisor.joinConsumer() }
+        for supervisor in supervisors { supervisor.stopPublisher(grace: grace) }
+        for supervisor in supervisors { supervisor.joinPublisher() }
+    }
+
+    public func snapshots() -> [ConnectionSnapshot] {
+        let all = running.withLock { Array($0.values) }
+        return all.map(\.snapshot).sorted { $0.id < $1.id }
+    }
+}

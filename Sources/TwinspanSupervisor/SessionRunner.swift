@@ -1,0 +1,157 @@
+// Keeps one session of a connection alive: runs it on a thread of its own, and after a failure waits as the policy says
+// and runs it again. The only place that reacts to failures; adapters only classify them.
+import Glibc
+import Logging
+import Synchronization
+import TwinspanConnections
+import TwinspanEngine
+
+/// What is known of a session.
+struct SessionStatus: Sendable {
+    var state: ConnectionState
+    /// Monotonic nanoseconds of the last change of `state`.
+    var since: UInt64
+    var failure: BrokerFailure?
+    /// Monotonic nanoseconds of the next attempt.
+    var nextAttemptAt: UInt64?
+    var attempts = 0
+}
+
+/// Runs one session until it is stopped.
+final class SessionRunner: SessionObserver {
+    private let session: any BrokerSession
+    private let role: String
+    private let isFailoverEnabled: Bool
+    private let clock: any EngineClock
+    private let counters: ConnectionCounters
+    private let logger: Logger
+    /// Whether a session may be started; a consumer waits here while the store is closed.
+    private let mayRun: @Sendable () -> Bool
+    private let status: Mutex<SessionStatus>
+    private let isStopping = Atomic<Bool>(false)
+    private let doorbell = Doorbell()
+    private let thread = Mutex<WorkerThread?>(nil)
+
+    init(
+        session: any BrokerSession, role: String, isFailoverEnabled: Bool, clock: any EngineClock,
+        counters: ConnectionCounters, logger: Logger, mayRun: @escaping @Sendable () -> Bool
+    ) {
+        self.session = session
+        self.role = role
+        self.isFailoverEnabled = isFailoverEnabled
+        self.clock = clock
+        self.counters = counters
+        var logger = logger
+        logger[metadataKey: "session"] = "\(role)"
+        self.logger = logger
+        self.mayRun = mayRun
+        status = Mutex(SessionStatus(state: .connecting, since: clock.monotonic))
+    }
+
+    var snapshot: SessionStatus { status.withLock { $0 } }
+
+    func start(name: String) {
+        let worker = WorkerThread(name: name) { [self] in run() }
+        thread.withLock { $0 = worker }
+    }
+
+    /// Asks the session to end within `grace`; `join` waits for it.
+    func stop(grace: Duration) {
+        isStopping.store(true, ordering: .releasing)
+        doorbell.ring()
+        session.stop(grace: grace)
+    }
+
+    func join() {
+        thread.withLock { $0 }?.join()
+    }
+
+    // MARK: The loop
+
+    private func run() {
+        var policy = ReconnectPolicy()
+        while !isStopping.load(ordering: .acquiring) {
+            guard mayRun() else {
+                doorbell.wait(patience: .milliseconds(200))
+                continue
+            }
+            enter(.connecting)
+            let end = session.run(observer: self)
+            guard case .failed(let failure) = end else { break }
+            let openFor = status.withLock { status -> Duration? in
+                status.state == .open ? .nanoseconds(Int64(clock.monotonic &- status.since)) : nil
+            }
+            counters.add(.reconnects, role == "consumer" ? .inbound : .outbound, reason: failure.reason)
+            let delay = policy.delay(
+                after: failure.reaction, openFor: openFor, jitter: Double.random(in: 0...1))
+            guard let delay, isFailoverEnabled else {
+                fail(failure, next: nil)
+                doorbell.wait(patience: .seconds(3600))
+                continue
+            }
+            fail(failure, next: delay)
+            wait(delay)
+        }
+        enter(.closed)
+    }
+
+    private func wait(_ delay: Duration) {
+        let deadline = clock.monotonic + UInt64(max(delay / .nanoseconds(1), 0))
+        while !isStopping.load(ordering: .acquiring), clock.monotonic < deadline {
+            doorbell.wait(patience: .nanoseconds(Int64(deadline &- clock.monotonic)))
+        }
+    }
+
+    private func enter(_ state: ConnectionState) {
+        status.withLock { status in
+            // While it is tried again, a failed connection stays failed for the observer until it is open.
+            if state == .connecting, status.failure != nil { return status.attempts += 1 }
+            status.state = state
+            status.since = clock.monotonic
+            status.nextAttemptAt = nil
+        }
+    }
+
+    private func fail(_ failure: BrokerFailure, next: Duration?) {
+        let now = clock.monotonic
+        let isNews = status.withLock { status -> Bool in
+            let isNews = status.failure?.reason != failure.reason || status.state == .open
+            let state: ConnectionState = failure.reaction == .misconfigured ? .misconfigured : .failed
+            if status.state != state { status.since = now }
+            status.state = state
+            status.failure = failure
+            status.nextAttemptAt = next.map { now + UInt64(max($0 / .nanoseconds(1), 0)) }
+            return isNews
+        }
+        // State changes are logged once, not with every attempt.
+        guard isNews else { return }
+        var facts: Logger.Metadata = ["step": "\(failure.step.rawValue)", "error": "\(failure.message)"]
+        if let hint = failure.hint { facts["hint"] = "\(hint)" }
+        if let next { facts["next_try"] = "\(next)" }
+        logger.warning("connection failed", metadata: facts)
+    }
+
+    // MARK: SessionObserver
+
+    func began(_ step: SessionStep) {
+        logger.debug("session step", metadata: ["step": "\(step.rawValue)"])
+    }
+
+    func opened() {
+        let attempts = status.withLock { status -> Int in
+            status.state = .open
+            status.since = clock.monotonic
+            status.failure = nil
+            status.nextAttemptAt = nil
+            defer { status.attempts = 0 }
+            return status.attempts
+        }
+        logger.info("connection open", metadata: attempts > 0 ? ["attempts": "\(attempts + 1)"] : [:])
+    }
+
+    func warned(_ failure: BrokerFailure) {
+        var facts: Logger.Metadata = ["reason": "\(failure.reason)", "error": "\(failure.message)"]
+        if let hint = failure.hint { facts["hint"] = "\(hint)" }
+        logger.warning("connection trouble", metadata: facts)
+    }
+}

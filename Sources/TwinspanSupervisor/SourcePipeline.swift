@@ -1,0 +1,283 @@
+// The way in: external message → enforcement input → mapper → authorisation → header mapping → enforcement → command →
+// engine, in the order of spec/connectivity.md §3.1. Runs on the consumer session's thread, a batch at a time. Whatever
+// happens to a message is counted once, with its reason.
+import Logging
+import TwinspanConnections
+import TwinspanEngine
+import TwinspanExpressions
+import TwinspanJSON
+import TwinspanMapping
+import TwinspanProtocol
+
+/// The inlet of one connection's consumer. Confined to the session's thread, except `settlement`.
+final class SourcePipeline: Inlet, @unchecked Sendable {
+    // Mutable state is touched by `accept` and `settled` only, which the session calls on its own thread.
+    private let connection: Connection
+    private let sources: [CompiledSource]
+    private let engine: TwinEngine
+    private let clock: any EngineClock
+    private let counters: ConnectionCounters
+    private let trouble: TroubleLog
+    private let replies: ReplyPublisher?
+    private let limits: JSONLimits
+    private var scratch: [UInt8] = []
+    private var correlationIDs: CorrelationIDs
+
+    /// Headers of one signal, all together (spec/protocol.md §13).
+    static let headerBytesMax = 5120
+
+    init(
+        connection: Connection, engine: TwinEngine, clock: any EngineClock, counters: ConnectionCounters,
+        trouble: TroubleLog, replies: ReplyPublisher?, payloadBytesMax: Int
+    ) {
+        self.connection = connection
+        sources = connection.sources.map { CompiledSource($0) }
+        self.engine = engine
+        self.clock = clock
+        self.counters = counters
+        self.trouble = trouble
+        self.replies = replies
+        limits = JSONLimits(depth: JSONLimits.standard.depth, bytes: payloadBytesMax)
+        correlationIDs = CorrelationIDs()
+    }
+
+    var batchLimits: (messages: Int, bytes: Int) { (400, 4 << 20) }
+
+    func accept(_ batch: MessageBatch) -> Ticket {
+        counters.add(.received, batch.count)
+        counters.setInFlight(batch.count)
+        var tally = BatchTally()
+        batch.bytes.withUnsafeBytes { bytes in
+            for message in batch.messages { process(message, batch, bytes, &tally) }
+        }
+        engine.commitSoon()
+        counters.add(.mapped, tally.mapped)
+        counters.add(.committed, tally.committed)
+        counters.add(.unchanged, tally.unchanged)
+        // While the store is closed nothing was judged: the whole batch goes back to the broker.
+        return tally.isRefused ? Ticket(sequence: .max, epoch: -1) : Ticket(sequence: tally.sequence, epoch: tally.epoch)
+    }
+
+    func settlement(of ticket: Ticket, patience: Duration) -> Settlement {
+        switch engine.gate.wait(for: CommitTicket(sequence: ticket.sequence, epoch: ticket.epoch), patience: patience) {
+        case .committed: .committed
+        case .pending: .pending
+        case .rejected: .rejected
+        }
+    }
+
+    func settled(_ batch: MessageBatch, as settlement: Settlement) {
+        counters.setInFlight(0)
+        switch settlement {
+        case .committed: counters.add(.acknowledged, batch.count)
+        case .rejected, .pending: counters.add(.retried, .inbound, reason: "store", batch.count)
+        }
+    }
+
+    /// What a batch comes to.
+    private struct BatchTally {
+        var mapped = 0
+        var committed = 0
+        var unchanged = 0
+        var sequence: Int64 = 0
+        var epoch: Int64 = 0
+        var isRefused = false
+    }
+
+    // MARK: One message
+
+    private func process(
+        _ message: MessageBatch.Message, _ batch: MessageBatch, _ bytes: UnsafeRawBufferPointer,
+        _ tally: inout BatchTally
+    ) {
+        let source = sources[message.source]
+        let address = source.readsAddress ? batch.address(of: message) : ""
+        let transport = TransportHeaders(message: message, address: address)
+        let payload = UnsafeRawBufferPointer(rebasing: bytes[message.payload])
+        guard payload.count <= limits.bytes else {
+            return refuse(
+                GeneralErrorTable.mappingFailed.error(
+                    "The payload has \(payload.count) bytes; \(limits.bytes) are allowed."),
+                stage: "too-large", source, transport, nil, DittoHeaders())
+        }
+        var enforced: String?
+        if let enforcement = source.source.enforcement {
+            guard let input = enforcement.input.resolve(resolver(transport, nil)).first else {
+                return refuse(
+                    GeneralErrorTable.placeholderUnresolved.error(
+                        "The enforcement input '\(enforcement.input.text)' has no value for this message."),
+                    stage: "enforcement", source, transport, nil, DittoHeaders())
+            }
+            enforced = input
+        }
+        for mapper in source.mappers {
+            do throws(MappingFailure) {
+                let mapped = try mapper.inbound(
+                    payload, contentType: transport.value("content-type"), scratch: &scratch, limits: limits)
+                switch mapped {
+                case .none: counters.add(.dropped, .inbound, reason: "mapper")
+                case .one(let envelope): run(envelope, source, transport, enforced, &tally)
+                case .many(let envelopes):
+                    for envelope in envelopes { run(envelope, source, transport, enforced, &tally) }
+                }
+            } catch {
+                refuse(error.error, stage: "mapping", source, transport, error.topic, error.headers)
+            }
+        }
+    }
+
+    private func run(
+        _ mapped: Envelope, _ source: CompiledSource, _ transport: TransportHeaders, _ enforced: String?,
+        _ tally: inout BatchTally
+    ) {
+        var envelope = mapped
+        envelope.headers = envelope.headers.acceptedFromOutside()
+        tally.mapped += 1
+        do throws(TwinspanError) {
+            let context = try self.context(source, transport)
+            let thingID = envelope.topic.group == .things ? try ThingID(envelope.topic.entityID) : nil
+            mapHeaders(&envelope, source, transport, thingID)
+            if envelope.headers.byteCount > Self.headerBytesMax { throw GeneralErrorTable.headersTooLarge.error() }
+            if let enforced { try enforce(source, enforced, envelope, transport, thingID) }
+            let command = try ThingCommand(envelope)
+            let outcome = engine.execute(command, as: context, origin: connection.id)
+            tally.sequence = max(tally.sequence, outcome.ticket.sequence)
+            tally.epoch = outcome.ticket.epoch
+            switch outcome.result {
+            case .success(let response):
+                if command.isModifying { tally.committed += 1 } else { tally.unchanged += 1 }
+                if command.headers.isResponseRequired {
+                    reply(command.envelope(of: response), .response, outcome.ticket, source, transport, envelope)
+                }
+            case .failure(let error):
+                if error.code == ThingErrorTable.unavailable.code {
+                    tally.isRefused = true
+                    return
+                }
+                refuse(error, stage: "command", source, transport, envelope.topic, envelope.headers, outcome.ticket)
+            }
+        } catch {
+            refuse(error, stage: "denied", source, transport, envelope.topic, envelope.headers)
+        }
+    }
+
+    private func context(
+        _ source: CompiledSource, _ transport: TransportHeaders
+    ) throws(TwinspanError) -> AuthorizationContext {
+        if let context = source.constantContext { return context }
+        var subjects: [String] = []
+        for template in source.source.authorizationContext {
+            let values = template.resolve(resolver(transport, nil))
+            guard values.isResolved else {
+                throw GeneralErrorTable.placeholderUnresolved.error(
+                    "The subject '\(template.text)' of the authorization context has no value for this message.")
+            }
+            subjects.append(contentsOf: values.values)
+        }
+        return AuthorizationContext(subjects)
+    }
+
+    /// Mapped headers give way to those inside the message (§3.1, step 5c). A signal without a correlation id gets one.
+    private func mapHeaders(
+        _ envelope: inout Envelope, _ source: CompiledSource, _ transport: TransportHeaders, _ thingID: ThingID?
+    ) {
+        if !source.source.headerMapping.isEmpty {
+            let resolver = resolver(transport, envelope, thingID)
+            for mapping in source.source.headerMapping where envelope.headers[mapping.name] == nil {
+                guard let value = mapping.template.resolve(resolver).first,
+                    KnownHeader.named(mapping.name)?.isReadFromOutside ?? !KnownHeader.isBlocked(mapping.name)
+                else { continue }
+                envelope.headers.append(mapping.name, .string(value))
+            }
+        }
+        if envelope.headers[.correlationID] == nil {
+            envelope.headers.append(KnownHeader.correlationID.rawValue, .string(correlationIDs.next()))
+        }
+    }
+
+    private func enforce(
+        _ source: CompiledSource, _ input: String, _ envelope: Envelope, _ transport: TransportHeaders,
+        _ thingID: ThingID?
+    ) throws(TwinspanError) {
+        guard let enforcement = source.source.enforcement else { return }
+        let resolver = resolver(transport, envelope, thingID)
+        var isAnyResolved = false
+        for filter in enforcement.filters {
+            let values = filter.resolve(resolver)
+            guard values.isResolved else { continue }
+            isAnyResolved = true
+            if values.values.contains(where: { $0.hasSameBytes(as: input) }) { return }
+        }
+        guard isAnyResolved || enforcement.filters.isEmpty else {
+            throw GeneralErrorTable.placeholderUnresolved.error("No enforcement filter has a value for this message.")
+        }
+        throw GeneralErrorTable.enforcementFailed.error(
+            "The message from '\(input.prefix(80))' may not act for '\(envelope.topic.entityID.prefix(80))'.")
+    }
+
+    // MARK: Ends
+
+    /// Ends a message that can never succeed: counted, logged, answered where the source asks for it. It is settled
+    /// like a success. Its place among the dead letters is here; they come with the connectivity issue.
+    private func refuse(
+        _ error: TwinspanError, stage: String, _ source: CompiledSource, _ transport: TransportHeaders,
+        _ topic: TopicPath?, _ headers: DittoHeaders, _ ticket: CommitTicket? = nil
+    ) {
+        let isDenial = stage == "denied" || stage == "enforcement" || error.status == 403
+        counters.add(isDenial ? .denied : .dropped, .inbound, reason: error.code)
+        trouble.warn(
+            "message refused", reason: error.code,
+            [
+                "stage": "\(stage)", "address": "\(transport.address.prefix(120))", "error": "\(error.message)",
+                "correlation.id": "\(headers.correlationID ?? "none")",
+            ])
+        guard headers.isResponseRequired else { return }
+        let envelope = error.envelope(topic: topic, headers: headers)
+        reply(envelope, .error, ticket, source, transport, nil)
+    }
+
+    private func reply(
+        _ answer: Envelope, _ type: ReplyTarget.ResponseType, _ ticket: CommitTicket?, _ source: CompiledSource,
+        _ transport: TransportHeaders, _ command: Envelope?
+    ) {
+        guard let target = source.source.replyTarget, let replies, target.expectedResponseTypes.contains(type) else {
+            return
+        }
+        var resolver = SignalResolver(connectionID: connection.id, now: clock.now)
+        let headers = answer.headers
+        resolver.header = { name in headers[name].map { $0.string ?? $0.text } ?? command?.headers[name]?.string }
+        resolver.topic = answer.topic
+        resolver.path = answer.path
+        // An answer may concern no thing; then the placeholders of things stay without value.
+        resolver.thingID = try? ThingID(answer.topic.entityID)
+        replies.publish(answer, to: target, resolver: resolver, after: ticket)
+    }
+
+    private func resolver(
+        _ transport: TransportHeaders, _ envelope: Envelope?, _ thingID: ThingID? = nil
+    ) -> SignalResolver {
+        var resolver = SignalResolver(connectionID: connection.id, now: clock.now)
+        resolver.header = { transport.value($0) }
+        resolver.sourceAddress = transport.address
+        resolver.topic = envelope?.topic
+        resolver.path = envelope?.path
+        resolver.thingID = thingID
+        return resolver
+    }
+}
+
+/// The headers of the transport; those of MQTT are made from the message when they are asked for.
+struct TransportHeaders {
+    let message: MessageBatch.Message
+    let address: String
+
+    func value(_ name: String) -> String? {
+        switch name {
+        case "mqtt.topic": address
+        case "mqtt.qos": String(message.qos)
+        case "mqtt.retain": message.isRetained ? "true" : "false"
+        default:
+            message.headers.isEmpty ? nil : message.headers.first { $0.name.lowercased() == name }?.value
+        }
+    }
+}

@@ -1,0 +1,194 @@
+// The way out: committed change → topic and namespace → RQL filter → READ view → mapper → address → the connection's
+// bounded queue, in the order of spec/connectivity.md §3.3. Runs on a thread of the connection's own, so that neither a
+// commit nor another connection ever waits for its filters. When the queue is full the newest is dropped and counted.
+import Logging
+import TwinspanConnections
+import TwinspanEngine
+import TwinspanExpressions
+import TwinspanJSON
+import TwinspanMapping
+import TwinspanPolicies
+import TwinspanProtocol
+import Synchronization
+
+/// A target made ready for its events.
+struct CompiledTarget: Sendable {
+    let target: Target
+    let topics: [TargetTopic]
+    let namespaces: [Set<String>]
+    let context: AuthorizationContext
+    let mappers: [any PayloadMapper]
+    let qos: UInt8
+
+    init(_ target: Target) {
+        self.target = target
+        topics = target.topics.filter { $0.kind == .twinEvents }
+        namespaces = topics.map { Set($0.namespaces) }
+        context = AuthorizationContext(target.authorizationContext)
+        let names = target.payloadMapping.isEmpty ? ["Ditto"] : target.payloadMapping
+        mappers = names.compactMap { MapperRegistry.mapper(named: $0) }
+        qos = UInt8(clamping: target.qos ?? 0)
+    }
+}
+
+/// The outbound pipeline of one connection.
+final class TargetPipeline: Sendable {
+    private let connection: Connection
+    private let targets: [CompiledTarget]
+    private let queue: OutboundQueue
+    private let counters: ConnectionCounters
+    private let trouble: TroubleLog
+    private let clock: any EngineClock
+    private let subscription: EventSubscription
+    private let doorbell: Doorbell
+    private let isStopping = Atomic<Bool>(false)
+    /// Whether the broker is there; decides under which reason a full queue is counted.
+    private let isConnected: @Sendable () -> Bool
+
+    /// Changes that wait for the pipeline itself: far more than it ever needs unless a filter is very slow.
+    static let inboxChanges = 20_000
+    static let inboxBytes = 32 << 20
+
+    init(
+        connection: Connection, queue: OutboundQueue, counters: ConnectionCounters, trouble: TroubleLog,
+        clock: any EngineClock, isConnected: @escaping @Sendable () -> Bool
+    ) {
+        self.connection = connection
+        self.queue = queue
+        self.counters = counters
+        self.trouble = trouble
+        self.clock = clock
+        self.isConnected = isConnected
+        targets = connection.targets.map { CompiledTarget($0) }
+        let doorbell = Doorbell()
+        self.doorbell = doorbell
+        let topics = targets.flatMap(\.topics)
+        // A topic without namespaces wants all of them, so the subscription can only narrow when every topic does.
+        let namespaces = topics.contains { $0.namespaces.isEmpty } ? [] : Set(topics.flatMap(\.namespaces))
+        subscription = EventSubscription(
+            namespaces: namespaces, excludedOrigin: connection.id, capacity: Self.inboxChanges,
+            byteCapacity: Self.inboxBytes, wake: { doorbell.ring() },
+            onOverflow: { _ in counters.add(.dropped, .outbound, reason: "pipeline-behind") })
+    }
+
+    /// Subscribes and works until `stop`. Blocks the calling thread.
+    func run(hub: EventHub) {
+        hub.add(subscription)
+        defer { hub.remove(subscription) }
+        while true {
+            let changes = subscription.take()
+            if changes.isEmpty {
+                if isStopping.load(ordering: .acquiring) { return }
+                doorbell.wait(patience: .seconds(5))
+                continue
+            }
+            for change in changes {
+                guard case .thing(let event, _) = change.content else { continue }
+                for index in targets.indices { deliver(change, event, to: index) }
+            }
+        }
+    }
+
+    /// Lets `run` return once it has nothing left to do.
+    func stop() {
+        isStopping.store(true, ordering: .releasing)
+        doorbell.ring()
+    }
+
+    private func deliver(_ change: TwinChange, _ event: ThingEvent, to index: Int) {
+        let target = targets[index]
+        guard !target.topics.isEmpty, let enforcer = change.enforcer else { return }
+        counters.add(.offered)
+        guard matchesTopic(change, event, target) else { return counters.add(.filtered) }
+        let payload: [UInt8]
+        switch view(event, target, enforcer) {
+        case .full: payload = change.envelopeBytes(of: event)
+        case .none:
+            return counters.add(.denied, .outbound, reason: "no-read-permission")
+        case .partial(let value):
+            var visible = event
+            visible.value = JSONText(value)
+            payload = visible.envelope(headers: change.eventHeaders).bytes
+        }
+        send(change, event, payload, target, index)
+    }
+
+    private func view(_ event: ThingEvent, _ target: CompiledTarget, _ enforcer: PolicyEnforcer) -> EventView {
+        if enforcer.isUnrestricted(
+            .read, .thing, event.path, subjects: target.context, namespace: event.thingID.namespace)
+        {
+            return .full
+        }
+        return enforcer.eventView(
+            of: event.value?.value, at: event.path, subjects: target.context, namespace: event.thingID.namespace)
+    }
+
+    /// Whether some topic admits the event by namespace and filter; the first one decides.
+    private func matchesTopic(_ change: TwinChange, _ event: ThingEvent, _ target: CompiledTarget) -> Bool {
+        for (topic, namespaces) in zip(target.topics, target.namespaces) {
+            if !namespaces.isEmpty, !namespaces.contains(event.thingID.namespace) { continue }
+            guard let filter = topic.filter else { return true }
+            if filter.matches(Self.changedPart(of: event), placeholders: resolver(change, event)) { return true }
+        }
+        return false
+    }
+
+    /// The event as a partial thing: its id, revision and time, and the value at its path (policies-search.md B.3).
+    private static func changedPart(of event: ThingEvent) -> JSONValue {
+        var thing = JSONValue.object(JSONObject())
+        if let value = event.value {
+            if event.path.isRoot { thing = value.value } else { thing.set(value.value, at: event.path) }
+        }
+        guard var object = thing.object else { return thing }
+        object["thingId"] = .string(event.thingID.text)
+        object["_namespace"] = .string(event.thingID.namespace)
+        object["_revision"] = .number(JSONNumber(event.revision))
+        object["_modified"] = .string(event.timestamp.iso8601)
+        return .object(object)
+    }
+
+    private func resolver(_ change: TwinChange, _ event: ThingEvent) -> SignalResolver {
+        var resolver = SignalResolver(connectionID: connection.id, now: clock.now)
+        resolver.header = { name in change.eventHeaders[name].map { $0.string ?? $0.text } }
+        resolver.thingID = event.thingID
+        resolver.topic = event.topic
+        resolver.path = event.path
+        resolver.value = event.value
+        if let originator = change.originator { resolver.subjects = [originator] }
+        return resolver
+    }
+
+    private func send(
+        _ change: TwinChange, _ event: ThingEvent, _ payload: [UInt8], _ target: CompiledTarget, _ index: Int
+    ) {
+        var address = target.target.address.constant
+        var delivery: MQTTDelivery?
+        if address == nil || !target.target.headerMapping.isEmpty {
+            let resolver = resolver(change, event)
+            address = target.target.address.resolve(resolver).first
+            if !target.target.headerMapping.isEmpty {
+                delivery = MQTTDelivery(target.target.headerMapping, resolver, defaultQoS: target.qos)
+            }
+        }
+        guard let address = delivery?.topic ?? address, !address.isEmpty else {
+            return counters.add(.dropped, .outbound, reason: "address-unresolved")
+        }
+        for mapper in target.mappers {
+            for mapped in mapper.outbound(payload, correlationID: change.headers.correlationID) {
+                let message = OutboundMessage(
+                    address: address, payload: mapped.payload, qos: delivery?.qos ?? target.qos,
+                    isRetained: delivery?.isRetained ?? false, headers: mapped.headers, target: index,
+                    queuedAt: change.madeAt)
+                if !queue.offer(message) { drop(event) }
+            }
+        }
+    }
+
+    private func drop(_ event: ThingEvent) {
+        let reason = isConnected() ? "queue-full" : "broker-away"
+        counters.add(.dropped, .outbound, reason: reason)
+        trouble.warn(
+            "event dropped", reason: reason,
+            ["queue.capacity": "\(queue.capacity)", "thing.id": "\(event.thingID)"])
+    }
+}

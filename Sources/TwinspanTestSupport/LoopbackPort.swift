@@ -1,0 +1,73 @@
+// Ports and plain listeners on the loopback interface.
+import Glibc
+
+/// Finds ports on 127.0.0.1.
+public enum LoopbackPort {
+    /// A port nobody listens on at the moment.
+    public static func free() throws -> Int {
+        let listener = try LoopbackListener(backlog: 1)
+        return listener.port
+    }
+
+    /// Whether somebody accepts connections on a port.
+    public static func answers(_ port: Int) -> Bool {
+        guard let descriptor = try? connect(to: port) else { return false }
+        close(descriptor)
+        return true
+    }
+
+    /// A connected socket.
+    public static func connect(to port: Int) throws -> Int32 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = loopback(port)
+        let code = withSockAddr(&address) { Glibc.connect(descriptor, $0, $1) }
+        guard code == 0 else {
+            close(descriptor)
+            throw ScenarioFailure("nobody listens on port \(port)")
+        }
+        return descriptor
+    }
+
+    static func loopback(_ port: Int) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(UInt16(port)).bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        return address
+    }
+
+    static func withSockAddr<Result>(
+        _ address: inout sockaddr_in, _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) -> Result
+    ) -> Result {
+        withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+        }
+    }
+}
+
+/// A listening socket on a port of the system's choice. Without `accept` it is a server that never says a word.
+public final class LoopbackListener: @unchecked Sendable {
+    // Unchecked: immutable after init.
+    public let port: Int
+    private let descriptor: Int32
+
+    public init(backlog: Int32 = 16) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = LoopbackPort.loopback(0)
+        let socket = descriptor
+        guard LoopbackPort.withSockAddr(&address, { bind(socket, $0, $1) }) == 0, listen(socket, backlog) == 0 else {
+            throw ScenarioFailure("cannot listen on loopback")
+        }
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        _ = LoopbackPort.withSockAddr(&address) { pointer, _ in getsockname(socket, pointer, &length) }
+        port = Int(UInt16(bigEndian: address.sin_port))
+    }
+
+    deinit { close(descriptor) }
+
+    /// Waits for a connection; -1 once `close` was called.
+    public func accept() -> Int32 { Glibc.accept(descriptor, nil, nil) }
+
+    /// Ends a waiting `accept`.
+    public func interrupt() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+}
