@@ -19,6 +19,7 @@ let package = Package(
     name: "twinspan",
     platforms: [.macOS(.v15)],
     products: [
+        .library(name: "TwinspanJSON", targets: ["TwinspanJSON"]),
         .executable(name: "twinspan", targets: ["twinspan"])
     ],
     dependencies: [
@@ -35,6 +36,7 @@ let package = Package(
         .systemLibrary(
             name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
 
         // Level 0 and 1: values and the wire vocabulary.
@@ -104,12 +106,81 @@ let package = Package(
             dependencies: [
                 "TwinspanJSON", "TwinspanProtocol", "TwinspanPolicies", "TwinspanExpressions", "TwinspanMapping",
                 "TwinspanEngine", "TwinspanConnections", "TwinspanSQLite", "TwinspanMQTT", "TwinspanSupervisor",
-                "TwinspanHTTP",
+                "CMalloc",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: sharedSettings),
+
+        // Test support and tests. Every target has its own tests, files mirror sources.
+        .target(
+            name: "TwinspanTestSupport",
+            dependencies: ["TwinspanConnections", "TwinspanEngine", "TwinspanProtocol", "TwinspanJSON"],
+            swiftSettings: sharedSettings),
+        .testTarget(name: "TwinspanJSONTests", dependencies: ["TwinspanJSON"], swiftSettings: sharedSettings),
+        .testTarget(
+            name: "TwinspanProtocolTests", dependencies: ["TwinspanProtocol", "TwinspanJSON", "TwinspanTestSupport"],
+            swiftSettings: sharedSettings),
+        .testTarget(
+            name: "TwinspanPoliciesTests", dependencies: ["TwinspanPolicies", "TwinspanProtocol", "TwinspanJSON"],
+            swiftSettings: sharedSettings),
+        .testTarget(
+            name: "TwinspanExpressionsTests", dependencies: ["TwinspanExpressions", "TwinspanJSON"],
+            swiftSettings: sharedSettings),
+        .testTarget(
+            name: "TwinspanConnectionsTests",
+            dependencies: ["TwinspanConnections", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON"],
+            swiftSettings: sharedSettings),
+        .testTarget(
+            name: "TwinspanMQTTTests",
+            dependencies: ["TwinspanMQTT", "TwinspanConnections", "TwinspanExpressions", "TwinspanProtocol"],
+            swiftSettings: sharedSettings),
+        .testTarget(
+            name: "TwinspanEngineTests",
+            dependencies: [
+                "TwinspanEngine", "TwinspanSQLite", "TwinspanPolicies", "TwinspanProtocol", "TwinspanJSON",
+                "TwinspanTestSupport",
+            ],
+            swiftSettings: sharedSettings),
+        .testTarget(
+            name: "TwinspanSQLiteTests",
+            dependencies: [
+                "TwinspanSQLite", "TwinspanEngine", "TwinspanPolicies", "TwinspanProtocol", "TwinspanJSON",
+                "TwinspanTestSupport",
+            ],
+            swiftSettings: sharedSettings),
+        .testTarget(
+            name: "TwinspanSupervisorTests",
+            dependencies: [
+                "TwinspanSupervisor", "TwinspanConnections", "TwinspanEngine", "TwinspanSQLite", "TwinspanMapping",
+                "TwinspanExpressions", "TwinspanPolicies", "TwinspanProtocol", "TwinspanJSON", "TwinspanTestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: sharedSettings),
+        .testTarget(
+            name: "TwinspanHTTPTests",
+            dependencies: [
+                "TwinspanHTTP", "TwinspanEngine", "TwinspanSQLite", "TwinspanConnections", "TwinspanPolicies",
+                "TwinspanProtocol", "TwinspanJSON", "TwinspanTestSupport",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: sharedSettings),
+        .testTarget(
+            name: "BrokerTests",
+            dependencies: [
+                "TwinspanMQTT", "TwinspanConnections", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON",
+                "TwinspanTestSupport",
+            ],
+            swiftSettings: sharedSettings),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["TwinspanTestSupport", "TwinspanJSON", "TwinspanProtocol"],
+            swiftSettings: sharedSettings),
+        .testTarget(name: "TidyTests", swiftSettings: sharedSettings),
     ],
     swiftLanguageModes: [.v6]
 )

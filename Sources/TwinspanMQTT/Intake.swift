@@ -1,5 +1,6 @@
-// Where the message callback puts what it is given: finds the sources whose filter admits the topic and copies the message
-// into the batch. Confined to the consumer's thread; nothing here allocates per message once the batch has grown.
+// Where the message callback puts what it is given: finds the sources whose filter admits the topic and copies the
+// message into the batch. Confined to the consumer's thread; nothing here allocates per message once the batch has
+// grown.
 import TwinspanConnections
 
 /// Fills the batch of a consumer.
@@ -8,8 +9,6 @@ final class Intake {
     let batch = MessageBatch()
     /// Bytes of all PUBLISH packets received so far, as they came over the wire.
     private(set) var bytesOnWire = 0
-    /// False in a turn that has settled a batch.
-    var isIdle = true
 
     private let filters: [(source: Int, filter: MQTTTopicFilter)]
     private let limits: (messages: Int, bytes: Int)

@@ -1,5 +1,5 @@
-// The session that reads a connection's sources: dials, then serves one link until it ends. What outlives a link is only
-// the stop request and the memory of recent ends.
+// The session that reads a connection's sources: dials, then serves one link until it ends. What outlives a link is
+// only the stop request and the memory of recent ends.
 import Synchronization
 import TwinspanConnections
 

@@ -1,9 +1,9 @@
 // One connection of a consumer, from CONNACK to its end. Confined to the session's thread.
 //
 // Settlement: `loop_read` queues a PUBACK for each QoS 1 message it delivers, and only `loop_write` sends them, all at
-// once. So a turn reads until nothing waits or the batch is full, hands the batch on, waits for its commit, and only then
-// writes. Between reading the first message of a batch and that commit nothing may be written, nor may the library's
-// keep-alive check or another read run (design §3).
+// once. So a turn reads until nothing waits or the batch is full, hands the batch on, waits for its commit, and only
+// then writes. Between reading the first message of a batch and that commit nothing may be written, nor may the
+// library's keep-alive check or another read run (design §3).
 import Glibc
 import TwinspanConnections
 
@@ -131,7 +131,8 @@ final class MQTTConsumerLink {
         var code = MosquittoCode.success
         if isReadable { code = drain() }
         if let topic = intake.takeUnmatchedTopic() { observer.warned(MQTTFailure.unmatched(topic: topic)) }
-        if !intake.batch.isEmpty {
+        let hasBatch = !intake.batch.isEmpty
+        if hasBatch {
             if let end = settle(isConnected: code == .success && handle.isOpen, mayPing: !wasWriting) { return end }
             subscribeDeadline = .after(timing.dial)
         } else if code == .success, handle.isOpen, handle.wantsWrite {
@@ -140,11 +141,10 @@ final class MQTTConsumerLink {
         // The refusal of a subscription is worth more than the end of the connection that may follow it.
         if let failure = readSubscribeAnswers() { return .failed(failure) }
         // After a hold the library must read before it judges the peer's silence, so the check waits for a later turn.
-        if code == .success, handle.isOpen, intake.isIdle, nextKeepAliveCheck.hasPassed {
+        if code == .success, handle.isOpen, !hasBatch, nextKeepAliveCheck.hasPassed {
             code = handle.checkKeepAlive()
             nextKeepAliveCheck = .after(keepAliveInterval)
         }
-        intake.isIdle = true
         guard code == .success, handle.isOpen else {
             return .failed(MQTTFailure.lost(code, step: isOpen ? .serve : .subscribe, text: handle.errorText))
         }
@@ -180,7 +180,8 @@ final class MQTTConsumerLink {
         return .success
     }
 
-    /// A large message comes in pieces, one per read; other packets carry no message. Neither may keep a turn from ending.
+    /// A large message comes in pieces, one per read; other packets carry no message. Neither may keep a turn from
+    /// ending.
     private let maximumReadsPerTurn = 4096
 
     // MARK: Settlement
@@ -188,7 +189,6 @@ final class MQTTConsumerLink {
     /// Hands the batch on, waits for its commit and acknowledges it. Nil: go on.
     private func settle(isConnected: Bool, mayPing: Bool) -> SessionEnd? {
         defer { intake.removeAll() }
-        intake.isIdle = false
         let batch = intake.batch
         let ticket = inlet.accept(batch)
         guard isConnected else {

@@ -1,5 +1,5 @@
-// The way from settings to an accepted connection: resolve, connect, TLS, CONNECT and CONNACK, all under one deadline and
-// each open to a stop. Runs on the session's thread; the two calls that can block without limit run on a thread of
+// The way from settings to an accepted connection: resolve, connect, TLS, CONNECT and CONNACK, all under one deadline
+// and each open to a stop. Runs on the session's thread; the two calls that can block without limit run on a thread of
 // their own, which a stop or the deadline may leave behind.
 import Glibc
 import TwinspanConnections

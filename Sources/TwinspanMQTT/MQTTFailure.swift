@@ -1,5 +1,5 @@
-// What an end of a connection means and which reaction it calls for: one table for everything libmosquitto and the broker
-// can say. The reason words are stable; metrics and status are built on them.
+// What an end of a connection means and which reaction it calls for: one table for everything libmosquitto and the
+// broker can say. The reason words are stable; metrics and status are built on them.
 import Glibc
 import TwinspanConnections
 
@@ -144,10 +144,12 @@ enum MQTTFailure {
         }
     }
 
-    /// The library cannot go on: our fault or lack of memory.
+    /// The library cannot go on. Our fault or lack of memory keeps the connection down; of a code we do not know, nothing
+    /// better can be assumed than that trying again may help.
     static func library(_ code: MosquittoCode, step: SessionStep, text: String?) -> BrokerFailure {
-        BrokerFailure(
-            step: step, reaction: .fatal, reason: "library",
+        let isFatal = code == .outOfMemory || code == .invalid || code == .notSupported
+        return BrokerFailure(
+            step: step, reaction: isFatal ? .fatal : .backOff, reason: "library",
             message: "libmosquitto cannot go on: \(code.phrase)" + quoted(text) + ".",
             hint: code == .outOfMemory ? "give the process more memory" : "please report this")
     }
@@ -215,8 +217,8 @@ enum MQTTFailure {
     private static func quoted(_ text: String?) -> String { text.map { " (\($0))" } ?? "" }
 }
 
-/// Recognises that another client uses our id. MQTT 3.1.1 does not say so: the broker only ends our connection, soon after
-/// each CONNACK.
+/// Recognises that another client uses our id. MQTT 3.1.1 does not say so: the broker only ends our connection, soon
+/// after each CONNACK.
 struct TakeoverWatch {
     /// A connection that ends sooner than this after its CONNACK is suspicious.
     static let suspiciousAge: Duration = .seconds(5)

@@ -1,5 +1,5 @@
-// What the lint says about an MQTT connection (spec/connectivity-bindings.md §1.1, §1.2). All problems at once, each with
-// its place in the connection as a JSON pointer, so that the lint can name file, line and column.
+// What the lint says about an MQTT connection (spec/connectivity-bindings.md §1.1, §1.2). All problems at once, each
+// with its place in the connection as a JSON pointer, so that the lint can name file, line and column.
 public import TwinspanConnections
 import TwinspanExpressions
 import TwinspanProtocol
@@ -169,7 +169,8 @@ extension MQTTFields {
         var problems: [Problem] = []
         let settings = connection.specificConfig
         let id = settings[Key.clientID.rawValue]
-        if let publisher = settings[Key.publisherID.rawValue], publisher == id ?? connection.id.text, !publisher.isEmpty {
+        if let publisher = settings[Key.publisherID.rawValue], publisher == id ?? connection.id.text, !publisher.isEmpty
+        {
             problems.append(
                 Problem(
                     path: "/specificConfig/publisherId",

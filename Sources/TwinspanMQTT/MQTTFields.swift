@@ -1,8 +1,7 @@
-// The settings of an MQTT connection: what stands in the connection and its `specificConfig` (spec/connectivity-bindings.md
-// §1.2), read once. Reading never fails: a value that `diagnose` reports is replaced by its default here, so that a
-// connection which came past the lint still has defined behaviour.
+// The settings of an MQTT connection: what stands in the connection and its `specificConfig`
+// (spec/connectivity-bindings.md §1.2), read once. Reading never fails: a value that `diagnose` reports is replaced by
+// its default here, so that a connection which came past the lint still has defined behaviour.
 public import TwinspanConnections
-import TwinspanExpressions
 import TwinspanProtocol
 
 /// Settings of an MQTT connection.

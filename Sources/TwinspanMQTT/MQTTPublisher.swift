@@ -1,6 +1,6 @@
-// The session that sends what stands in a connection's outbound queue: dials, then serves one link until it ends. The queue
-// is the outbox: what a lost link leaves unconfirmed goes back to its front, and the handle, which would send it again on
-// its own terms, is destroyed.
+// The session that sends what stands in a connection's outbound queue: dials, then serves one link until it ends. The
+// queue is the outbox: what a lost link leaves unconfirmed goes back to its front, and the handle, which would send it
+// again on its own terms, is destroyed.
 import Synchronization
 import TwinspanConnections
 

@@ -1,5 +1,5 @@
-// The messages a publisher has handed to the library and not yet seen confirmed. The library numbers packets 1…65535 and
-// round again, so a small ring indexed by the number finds each of them without hashing.
+// The messages a publisher has handed to the library and not yet seen confirmed. The library numbers packets 1…65535
+// and round again, so a small ring indexed by the number finds each of them without hashing.
 import TwinspanConnections
 
 /// Unconfirmed messages by packet id.

@@ -7,7 +7,7 @@ import TwinspanProtocol
 
 /// Writes batches. Owned by the committer's thread, and only valid while its connection is open.
 final class JournalWriter {
-    private let connection: OpaquePointer
+    private let owner: WriterConnection
     private let begin: Statement
     private let end: Statement
     private let rollback: Statement
@@ -18,8 +18,9 @@ final class JournalWriter {
     /// Running total of record bytes, stored with every record.
     private(set) var position: Int64
 
-    init(_ connection: OpaquePointer, position: Int64) throws(StoreFailure) {
-        self.connection = connection
+    init(_ owner: WriterConnection, position: Int64) throws(StoreFailure) {
+        self.owner = owner
+        let connection = owner.handle
         self.position = position
         begin = try Statement(connection, "BEGIN IMMEDIATE")
         end = try Statement(connection, "COMMIT")
@@ -54,7 +55,7 @@ final class JournalWriter {
         } catch {
             position = positionBefore
             // The caller closes the connection whatever this says: the transaction is gone either way.
-            if sqlite3_get_autocommit(connection) == 0 { _ = sqlite3_step(rollback.handle) }
+            if sqlite3_get_autocommit(owner.handle) == 0 { _ = sqlite3_step(rollback.handle) }
             throw error
         }
     }

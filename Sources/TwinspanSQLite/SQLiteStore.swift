@@ -19,7 +19,6 @@ public enum Durability: String, Sendable, CaseIterable {
 public final class SQLiteStore: TwinStore {
     /// What is open between `open` and `close`.
     private struct Connections {
-        let writer: DatabaseQueue
         let readers: DatabasePool
         let checkpointer: Checkpointer
     }
@@ -28,11 +27,11 @@ public final class SQLiteStore: TwinStore {
     private let durability: Durability
     private let connections = Mutex<Connections?>(nil)
     /// Confined to the committer's thread.
+    nonisolated(unsafe) private var writer: WriterConnection?
     nonisolated(unsafe) private var journalWriter: JournalWriter?
     /// Position and sequence of the journal's first record, for its size; confined to the committer's thread.
     nonisolated(unsafe) private var journalStart: (sequence: Int64, position: Int64) = (0, 0)
     nonisolated(unsafe) private var lastSequence: Int64 = 0
-    nonisolated(unsafe) private var indexCursor: Int64 = 0
     private let measures = Mutex(StoreMeasures())
 
     /// Takes the data directory; creates it when it is missing. Throws when another process holds it.
@@ -45,87 +44,82 @@ public final class SQLiteStore: TwinStore {
 
     public func open(discardingAfter committed: Int64?) throws(StoreFailure) -> StorePosition {
         if committed != nil { directory.dropBallast() }
-        let opened = try asStoreFailure { try openConnections() }
-        let position = try asStoreFailure { () throws -> StorePosition in
-            try opened.writer.inDatabase { db in
-                if let committed { try db.execute(sql: "DELETE FROM journal WHERE sequence > ?", arguments: [committed]) }
-                let position = try readPosition(db)
-                guard let handle = db.sqliteConnection else {
-                    throw StoreFailure(kind: .other, description: "the store has no connection")
-                }
-                journalWriter = try JournalWriter(handle, position: try lastPosition(db))
-                return position
-            }
-        }
+        try asStoreFailure { try prepareFile() }
+        let writer = try WriterConnection(path: directory.databasePath, durability: durability)
+        if let committed { try writer.run("DELETE FROM journal WHERE sequence > \(committed)") }
+        let position = try readPosition(writer)
+        journalWriter = try JournalWriter(writer, position: try lastPosition(writer))
+        self.writer = writer
+        let opened = try asStoreFailure { try openReaders() }
         connections.withLock { $0 = opened }
         if committed == nil { directory.reserveBallast() }
         updateMeasures()
         return position
     }
 
-    private func openConnections() throws -> Connections {
-        let path = directory.databasePath
+    /// Creates the file or brings its schema up to date.
+    private func prepareFile() throws {
         var configuration = Configuration()
         configuration.busyMode = .timeout(5)
-        let synchronous = durability == .full ? "FULL" : "NORMAL"
-        configuration.prepareDatabase { db in
-            try db.execute(sql: "PRAGMA synchronous = \(synchronous)")
-            // Checkpoints are the checkpointer's work; a commit never pays for one.
-            try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
-            try db.execute(sql: "PRAGMA cache_size = -8000")
-        }
-        var writerConfiguration = configuration
-        writerConfiguration.label = "writer"
-        let writer = try DatabaseQueue(path: path, configuration: writerConfiguration)
-        try writer.writeWithoutTransaction { db in
+        let queue = try DatabaseQueue(path: directory.databasePath, configuration: configuration)
+        try queue.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA page_size = \(Self.pageBytes)")
             try db.execute(sql: "PRAGMA journal_mode = WAL")
-            try db.execute(sql: "PRAGMA journal_size_limit = \(Checkpointer.restartBytes)")
         }
         let migrator = Schema.migrator()
-        if try writer.read({ try migrator.hasBeenSuperseded($0) }) {
+        if try queue.read({ try migrator.hasBeenSuperseded($0) }) {
             throw StoreFailure(
                 kind: .newerVersion,
                 description: "it was written by a newer version of the schema; this is version \(Schema.version)",
                 hint: "Start the newer twinspan again, or restore a backup made before the upgrade.")
         }
-        try migrator.migrate(writer)
-        var readerConfiguration = configuration
-        readerConfiguration.maximumReaderCount = 2
-        readerConfiguration.label = "readers"
-        let readers = try DatabasePool(path: path, configuration: readerConfiguration)
+        try migrator.migrate(queue)
+        try queue.close()
+    }
+
+    private func openReaders() throws -> Connections {
+        let path = directory.databasePath
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(5)
+        configuration.maximumReaderCount = 2
+        configuration.label = "readers"
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
+            try db.execute(sql: "PRAGMA cache_size = -1000")
+        }
+        let readers = try DatabasePool(path: path, configuration: configuration)
         let checkpointer = Checkpointer(database: try DatabaseQueue(path: path, configuration: configuration), path: path)
-        return Connections(writer: writer, readers: readers, checkpointer: checkpointer)
+        return Connections(readers: readers, checkpointer: checkpointer)
     }
 
     /// Small pages, because a commit writes at least one: at one message per commit this halves what goes to disk.
     static let pageBytes = 1024
 
-    private func readPosition(_ db: Database) throws -> StorePosition {
-        let rows = try Int64.fetchOne(db, sql: "SELECT sequence FROM cursor WHERE name = 'rows'") ?? 0
-        indexCursor = try Int64.fetchOne(db, sql: "SELECT sequence FROM cursor WHERE name = 'journal_index'") ?? 0
-        let last = try Int64.fetchOne(db, sql: "SELECT max(sequence) FROM journal")
+    private func readPosition(_ writer: WriterConnection) throws(StoreFailure) -> StorePosition {
+        let rows = try writer.integers("SELECT sequence FROM cursor WHERE name = 'rows'")?[0] ?? 0
+        let last = try writer.integers("SELECT max(sequence) FROM journal")?[0] ?? 0
         // Retention may have emptied the journal; then the rows are complete and tell where it ended.
-        lastSequence = max(last ?? 0, rows)
-        try readJournalStart(db)
+        lastSequence = max(last, rows)
+        try readJournalStart(writer)
         return StorePosition(lastSequence: lastSequence, rowsCursor: rows)
     }
 
-    private func readJournalStart(_ db: Database) throws {
-        let first = try Row.fetchOne(db, sql: "SELECT sequence, position FROM journal ORDER BY sequence LIMIT 1")
+    private func readJournalStart(_ writer: WriterConnection) throws(StoreFailure) {
+        let first = try writer.integers("SELECT sequence, position FROM journal ORDER BY sequence LIMIT 1")
         if let first {
             journalStart = (first[0], first[1])
         } else {
-            journalStart = (lastSequence + 1, try lastPosition(db))
+            journalStart = (lastSequence + 1, try lastPosition(writer))
         }
     }
 
-    private func lastPosition(_ db: Database) throws -> Int64 {
-        try Int64.fetchOne(db, sql: "SELECT position FROM journal ORDER BY sequence DESC LIMIT 1") ?? 0
+    private func lastPosition(_ writer: WriterConnection) throws(StoreFailure) -> Int64 {
+        try writer.integers("SELECT position FROM journal ORDER BY sequence DESC LIMIT 1")?[0] ?? 0
     }
 
     public func close() {
         journalWriter = nil
+        writer = nil
         let closing = connections.withLock { connections in
             defer { connections = nil }
             return connections
@@ -134,7 +128,6 @@ public final class SQLiteStore: TwinStore {
         closing.checkpointer.stop()
         // A connection that cannot be closed is leaked on purpose: the store is opened anew on other connections.
         try? closing.readers.close()
-        try? closing.writer.close()
     }
 
     public func commit(_ batch: CommitBatch, rows: RowBatch) throws(StoreFailure) {
@@ -144,41 +137,28 @@ public final class SQLiteStore: TwinStore {
     }
 
     public func probe() throws(StoreFailure) {
-        let writer = try openWriter()
-        try asStoreFailure {
-            try writer.write { db in
-                // Twice, so that the file must really take new pages before commands are taken again.
-                try db.execute(sql: "CREATE TABLE IF NOT EXISTS probe (bytes BLOB)")
-                try db.execute(sql: "INSERT INTO probe VALUES (zeroblob(65536))")
-            }
-            try writer.write { db in try db.execute(sql: "DROP TABLE probe") }
-        }
+        guard let writer else { throw Self.closedFailure }
+        // The file must really take new pages, and a sync must succeed, before commands are taken again.
+        try writer.run("BEGIN IMMEDIATE; CREATE TABLE probe (bytes BLOB); INSERT INTO probe VALUES (zeroblob(65536)); COMMIT")
+        try writer.run("DROP TABLE probe")
     }
 
     public func trimJournal(
         _ retention: JournalRetention, now: Timestamp, limit: Int
     ) throws(StoreFailure) -> Int {
-        guard let journalWriter else { throw Self.closedFailure }
+        guard let journalWriter, let writer else { throw Self.closedFailure }
         let oldest = now.milliseconds - Int64(retention.age / .milliseconds(1))
         let excess = journalWriter.position - journalStart.position - retention.bytes
-        let writer = try openWriter()
-        return try asStoreFailure { () throws -> Int in
-            try writer.inDatabase { db in
-                // Only as many records as one transaction may delete are looked at, from the journal's start.
-                let last = try Int64.fetchOne(
-                    db,
-                    sql: "SELECT max(sequence) FROM journal WHERE sequence <= ? AND (position <= ? OR time < ?)",
-                    arguments: [
-                        min(retention.keepAbove, journalStart.sequence + Int64(limit) - 1),
-                        excess > 0 ? journalStart.position + excess : -1, oldest,
-                    ])
-                guard let last else { return 0 }
-                try db.execute(sql: "DELETE FROM journal WHERE sequence <= ?", arguments: [last])
-                let count = db.changesCount
-                try readJournalStart(db)
-                return count
-            }
-        }
+        // Only as many records as one transaction may delete are looked at, from the journal's start.
+        let last = try writer.integers(
+            "SELECT max(sequence) FROM journal WHERE sequence <= ? AND (position <= ? OR time < ?)",
+            min(retention.keepAbove, journalStart.sequence + Int64(limit) - 1),
+            excess > 0 ? journalStart.position + excess : -1, oldest)
+        guard let last else { return 0 }
+        try writer.run("DELETE FROM journal WHERE sequence <= \(last[0])")
+        let count = writer.changeCount
+        try readJournalStart(writer)
+        return count
     }
 
     public func maintain() {
@@ -186,15 +166,7 @@ public final class SQLiteStore: TwinStore {
         guard let checkpointer, checkpointer.isDue() else { return }
         updateMeasures()
         // Copying pages is done; what is left is short and must happen between two commits (see `Checkpointer`).
-        if checkpointer.mayRestart {
-            let writer = connections.withLock { $0?.writer }
-            checkpointer.restart { try? writer?.inDatabase { db in _ = try db.checkpoint(.restart) } }
-        }
-    }
-
-    private func openWriter() throws(StoreFailure) -> DatabaseQueue {
-        guard let writer = connections.withLock({ $0?.writer }) else { throw Self.closedFailure }
-        return writer
+        if checkpointer.mayRestart { checkpointer.restart { writer?.restartLog() } }
     }
 
     private func updateMeasures() {

@@ -10,6 +10,8 @@ public final class BrokerProcess: @unchecked Sendable {
         public var users: [String: String] = [:]
         /// Whether sessions and queued messages survive a restart.
         public var isPersistent = false
+        /// Host name of a certificate with which the broker speaks TLS; nil means it does not.
+        public var tlsHost: String?
         /// Further lines of the configuration file.
         public var lines: [String] = []
         public init() {}
@@ -21,6 +23,8 @@ public final class BrokerProcess: @unchecked Sendable {
 
     public let port: Int
     public let directory: String
+    /// The broker's certificates, if it speaks TLS.
+    public let certificate: TestCertificate?
     private let executable: String
     private var child: ChildProcess?
 
@@ -32,12 +36,17 @@ public final class BrokerProcess: @unchecked Sendable {
         self.executable = executable
         port = try LoopbackPort.free()
         directory = try BrokerProcess.makeDirectory()
+        let directory = directory
+        certificate = try settings.tlsHost.map { try TestCertificate(host: $0, directory: directory) }
         var lines = [
             "listener \(port) 127.0.0.1", "allow_anonymous \(settings.users.isEmpty)", "max_queued_messages 0",
             "log_type all", "log_timestamp_format %H:%M:%S",
             // Started by root, the broker would become another user that may not write into this directory.
             "user \(NSUserName())",
         ]
+        if let certificate {
+            lines += ["certfile \(certificate.certificatePath)", "keyfile \(certificate.keyPath)"]
+        }
         if settings.isPersistent { lines += ["persistence true", "persistence_location \(directory)/"] }
         if !settings.users.isEmpty {
             lines.append("password_file \(try writePasswords(settings.users))")
@@ -71,6 +80,7 @@ public final class BrokerProcess: @unchecked Sendable {
     public func kill() { child?.end(with: SIGKILL) }
 
     /// Everything the broker has logged.
+    // An unreadable log reads as empty: it only serves to explain failures.
     public var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
 
     private var logPath: String { directory + "/mosquitto.log" }

@@ -16,6 +16,7 @@ public final class ChildProcess: @unchecked Sendable {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        // Without a watchdog the child still ends with this object.
         watchdog =
             (try? ChildProcess.spawn(
                 ["/bin/sh", "-c", "read line; kill -9 \(process)"], input: ends[0], logPath: "/dev/null")) ?? 0

@@ -11,6 +11,7 @@ public enum LoopbackPort {
 
     /// Whether somebody accepts connections on a port.
     public static func answers(_ port: Int) -> Bool {
+        // Any failure means that nobody answers.
         guard let descriptor = try? connect(to: port) else { return false }
         close(descriptor)
         return true
@@ -67,6 +68,18 @@ public final class LoopbackListener: @unchecked Sendable {
 
     /// Waits for a connection; -1 once `close` was called.
     public func accept() -> Int32 { Glibc.accept(descriptor, nil, nil) }
+
+    /// Fills the queue of waiting connections, so that the system ignores further ones: connecting then takes for ever.
+    /// Keep the returned descriptors open for as long as that shall last, and close them.
+    public func saturate() -> [Int32] {
+        (0..<4).map { _ in
+            let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+            let filler = socket(AF_INET, kind, 0)
+            var address = LoopbackPort.loopback(port)
+            _ = LoopbackPort.withSockAddr(&address) { connect(filler, $0, $1) }
+            return filler
+        }
+    }
 
     /// Ends a waiting `accept`.
     public func interrupt() { shutdown(descriptor, Int32(SHUT_RDWR)) }

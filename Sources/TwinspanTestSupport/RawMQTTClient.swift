@@ -1,5 +1,5 @@
-// A small MQTT 3.1.1 client on a blocking socket, for the tests' side of a broker. It shares no code with the adapter, so
-// that the two cannot agree on a mistake.
+// A small MQTT 3.1.1 client on a blocking socket, for the tests' side of a broker. It shares no code with the adapter,
+// so that the two cannot agree on a mistake.
 import Glibc
 
 /// An MQTT client for tests. Used by one thread.
@@ -19,7 +19,8 @@ public final class RawMQTTClient {
     private var inbox: [Message] = []
 
     /// Connects. Throws if the broker refuses or does not answer within five seconds.
-    public init(port: Int, clientID: String, isClean: Bool = true, user: String? = nil, password: String? = nil) throws {
+    public init(port: Int, clientID: String, isClean: Bool = true, user: String? = nil, password: String? = nil) throws
+    {
         descriptor = try LoopbackPort.connect(to: port)
         var timeout = timeval(tv_sec: 5, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
@@ -109,8 +110,8 @@ public final class RawMQTTClient {
         let packet = RawMQTTClient.packet(type, body)
         var sent = 0
         while sent < packet.count {
-            let count = packet.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress! + sent, packet.count - sent, Int32(MSG_NOSIGNAL))
+            let count = packet[sent...].withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { throw ScenarioFailure("the broker closed the connection") }
             sent += count

@@ -1,5 +1,5 @@
-// How a check in shared test code fails. The library must not depend on the test framework, so it throws; the suite that
-// runs it reports the place.
+// How a check in shared test code fails. The library must not depend on the test framework, so it throws; the suite
+// that runs it reports the place.
 
 /// A check that did not hold.
 public struct ScenarioFailure: Error, CustomStringConvertible {

@@ -1,5 +1,5 @@
-// Stand-ins for what surrounds a broker session: the inlet behind it, the observer of its steps, the outcomes of what it
-// publishes, and the thread that runs it.
+// Stand-ins for what surrounds a broker session: the inlet behind it, the observer of its steps, the outcomes of what
+// it publishes, and the thread that runs it.
 import Foundation
 public import TwinspanConnections
 

@@ -109,6 +109,28 @@ extension BrokerTests {
             #expect(inlet.payloads.first?.utf8.count == payload.count)
         }
 
+        @Test("a publisher whose broker never confirms stops within its grace and gives everything back in order")
+        func silentPublish() throws {
+            let server = try ScriptedServer { type, _ in
+                type & 0xF0 == 0x10 ? .bytes(MQTTFaultTests.accepted) : .silence
+            }
+            let queue = OutboundQueue(capacity: 1000, byteCapacity: 1 << 20)
+            let outcomes = TestOutcomes()
+            for number in 0..<300 {
+                let message = OutboundMessage(
+                    address: "a", payload: Array("\(number)".utf8), qos: 1, target: 0, queuedAt: 0)
+                #expect(queue.offer(message))
+            }
+            let connection = try mqttConnection(id: "fault", port: server.port, reading: nil)
+            let thread = SessionThread(adapter.publisher(for: connection, queue: queue, outcomes: outcomes))
+            try thread.awaitOpen()
+            #expect(try thread.stop(grace: .milliseconds(300)) == .stopped)
+            var left: [OutboundMessage] = []
+            queue.take(upTo: 1000, into: &left)
+            #expect(left.map { String(decoding: $0.payload, as: UTF8.self) } == (0..<300).map { "\($0)" })
+            #expect(outcomes.state.current.confirmed.isEmpty && queue.load.bytes == 0)
+        }
+
         private func consumer(_ server: ScriptedServer) throws -> SessionThread {
             let connection = try mqttConnection(id: "fault", port: server.port, reading: "a")
             return SessionThread(adapter.consumer(for: connection, inlet: TestInlet()))

@@ -1,5 +1,5 @@
-// What only MQTT does, against a real Mosquitto: credentials, session takeover, QoS, left-over subscriptions, keep-alive
-// while a batch is held.
+// What only MQTT does, against a real Mosquitto: credentials, session takeover, QoS, left-over subscriptions,
+// keep-alive while a batch is held.
 import Foundation
 import Testing
 import TwinspanConnections
@@ -34,7 +34,8 @@ extension BrokerTests {
                 let failure = try session.failure()
                 #expect(failure.reason == reason && failure.step == .authenticate, "\(row)")
                 #expect(failure.reaction == .misconfigured && failure.hint?.contains("uri") == true, "\(row)")
-                #expect(!failure.message.contains("right") && !failure.message.contains("wrong"), "a secret in \(failure)")
+                #expect(
+                    !failure.message.contains("right") && !failure.message.contains("wrong"), "a secret in \(failure)")
             }
         }
 

@@ -79,9 +79,11 @@ struct YAMLReaderTests {
         "what is not YAML is refused with its place",
         arguments: [
             Bad("a:\n\tb: 1", "2:1", "a tab cannot indent"),
+            Bad("a: x\n\tb: 1", "2:1", "a tab cannot indent"), Bad("a: |\n\tx", "2:1", "a tab cannot indent"),
+            Bad("a: - b", "1:4", "a list entry is not allowed here"),
             Bad("a: \"x", "1:4", "quote is never closed"),
             Bad("a: 'x\nb: 1", "1:4", "quote is never closed"),
-            Bad("a: {b: 1", "2:1", "expected ',' or '}'"),
+            Bad("a: {b: 1", "1:9", "expected ',' or '}'"),
             Bad("a: [1, 2\nb: 3", "2:2", "expected ',' or ']'"),
             Bad("a: b: c", "1:5", "a ':' is not allowed here"),
             Bad("a: 1\n b: 2", "2:3", "a ':' is not allowed here"),
@@ -108,7 +110,7 @@ struct YAMLReaderTests {
             Bad("a: !e!x 1", "1:4", "unknown tag"),
             Bad("a: \u{7}b", "1:4", "control character"),
             Bad("%YAML 3.0\n---\na: 1", "1:1", "not valid YAML"),
-            Bad("a: 1\n...\nb: [", "4:1", "expected a value"),
+            Bad("a: 1\n---\nb: [", "3:5", "expected a value"),
             Bad("a: ${MISSING}", "1:4", "environment variable 'MISSING' is not set"),
         ])
     func refused(_ row: Bad) throws {

@@ -21,7 +21,9 @@ struct IntakeTests {
     @Test("a source takes a message once, however many of its filters admit it")
     func oncePerSource() {
         let intake = Intake(
-            subscriptions: [.init(filters: ["a", "+", "#"], qos: 1), .init(filters: ["b"], qos: 1), .init(filters: ["a"], qos: 0)],
+            subscriptions: [
+                .init(filters: ["a", "+", "#"], qos: 1), .init(filters: ["b"], qos: 1), .init(filters: ["a"], qos: 0),
+            ],
             limits: (messages: 10, bytes: 1000))
         receive("a", [], intake)
         #expect(intake.batch.messages.map(\.source) == [0, 2])

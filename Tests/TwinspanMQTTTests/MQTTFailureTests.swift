@@ -14,8 +14,8 @@ struct MQTTFailureTests {
             (.malformedPacket, "protocol", .backOff), (.malformedUTF8, "protocol", .backOff),
             (.payloadSize, "protocol", .backOff), (.connectionRefused, "protocol", .backOff),
             (.tls, "tls", .backOff), (.outOfMemory, "library", .fatal), (.invalid, "library", .fatal),
-            (.notSupported, "library", .fatal), (.unknown, "library", .fatal),
-            (MosquittoCode(rawValue: 9999), "library", .fatal),
+            (.notSupported, "library", .fatal), (.unknown, "library", .backOff),
+            (MosquittoCode(rawValue: 9999), "library", .backOff),
         ] as [(MosquittoCode, String, BrokerFailure.Reaction)])
     func lost(code: MosquittoCode, reason: String, reaction: BrokerFailure.Reaction) {
         let failure = MQTTFailure.lost(code, step: .serve, text: nil)

@@ -70,7 +70,8 @@ struct MQTTFieldsTests {
             (["lastWillTopic": "a", "lastWillRetain": "TRUE"], "lastWillRetain"),
             (["lastWillMessage": "gone"], "lastWillMessage"), (["publisherId": "plant"], "publisherId"),
             (["reconnectForRedelivery": "true"], "reconnectForRedelivery"),
-            (["reconnectForRedeliveryDelay": "2"], nil), (["reconnectForRedeliveryDelay": "x"], "reconnectForRedeliveryDelay"),
+            (["reconnectForRedeliveryDelay": "2"], nil),
+            (["reconnectForRedeliveryDelay": "x"], "reconnectForRedeliveryDelay"),
             (["cleanSession": "true"], "cleanSession"), (["clientId": ""], "clientId"),
             (["clientId": "a\u{0}"], "clientId"),
         ] as [([String: String], String?)])

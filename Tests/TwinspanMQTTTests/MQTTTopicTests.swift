@@ -36,7 +36,8 @@ struct MQTTTopicTests {
         #expect(MQTTTopic.problem(inFilter: filter) != nil && MQTTTopicFilter(filter) == nil)
     }
 
-    @Test("filters within the rules are taken", arguments: ["a", "/", "//", "+", "#", "+/+/#", "$SYS/#", "a b", "$share"])
+    @Test(
+        "filters within the rules are taken", arguments: ["a", "/", "//", "+", "#", "+/+/#", "$SYS/#", "a b", "$share"])
     func validFilters(_ filter: String) {
         #expect(MQTTTopic.problem(inFilter: filter) == nil)
     }
@@ -48,7 +49,8 @@ struct MQTTTopicTests {
         #expect(MQTTTopic.problem(inName: topic) != nil)
     }
 
-    @Test("ordinary topics are taken", arguments: ["a", "/", "a/b c/ä", "$SYS/x", String(repeating: "a", count: 65_535)])
+    @Test(
+        "ordinary topics are taken", arguments: ["a", "/", "a/b c/ä", "$SYS/x", String(repeating: "a", count: 65_535)])
     func validNames(_ topic: String) {
         #expect(MQTTTopic.problem(inName: topic) == nil)
     }

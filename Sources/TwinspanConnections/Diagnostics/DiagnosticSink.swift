@@ -49,6 +49,12 @@ public final class DiagnosticSink {
         add(Diagnostic(severity: .warning, file: file, line: 0, column: 0, message: message, hint: hint))
     }
 
+    /// Whether there is an error in some lines of a text.
+    func hasError(in source: Int, lines: Range<Int>) -> Bool {
+        let file = sources[source].name
+        return collected.contains { $0.severity == .error && $0.file == file && lines.contains($0.line) }
+    }
+
     /// Whether a field has been reported at this place, at least as severely.
     func hasReported(_ severity: Diagnostic.Severity, at spot: Spot, path: ConfigurationPath) -> Bool {
         let file = sources[spot.mark.source].name

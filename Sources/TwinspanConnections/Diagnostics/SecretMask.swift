@@ -45,7 +45,8 @@ enum SecretMask {
     }
 
     private static func mask(_ range: Range<Int>, in characters: inout [Unicode.Scalar]) {
-        guard !range.isEmpty, characters[range.lowerBound] != "$", characters[range.lowerBound] != "{" else { return }
+        guard !range.isEmpty, characters[range.lowerBound] != "{" else { return }
+        if range.count > 1, characters[range.lowerBound] == "$", characters[range.lowerBound + 1] == "{" { return }
         for index in range { characters[index] = "*" }
     }
 }

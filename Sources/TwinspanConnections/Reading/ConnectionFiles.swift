@@ -70,11 +70,18 @@ public enum ConnectionFiles {
         let errorsBefore = sink.errorCount
         let documents = yaml.documents(of: text, directory: file.map(FilePath.directory) ?? ".")
         // Empty documents are what is left when everything in them is a comment.
-        let filled = documents.filter { !$0.isNull }
-        if filled.isEmpty, sink.errorCount == errorsBefore {
+        if documents.allSatisfy(\.isNull), sink.errorCount == errorsBefore {
             sink.warning(file: text.name, "the file holds no connection")
         }
-        return filled.map { reader.connection($0, file: file) }
+        return documents.indices.filter { !documents[$0].isNull }.map { index in
+            let document = documents[index]
+            let end = index + 1 < documents.count ? documents[index + 1].start.line : Int.max
+            let isClean = !sink.hasError(in: document.start.source, lines: document.start.line..<end)
+            var read = reader.connection(document, file: file)
+            // A duplicate key or a missing variable is an error of the text, which the reader of fields cannot see.
+            if !isClean { read.isUsable = false }
+            return read
+        }
     }
 
     private static func finish(_ found: [ReadConnection], files: [String], _ sink: DiagnosticSink) -> LoadedConnections {

@@ -91,8 +91,9 @@ struct SourceReader {
         let scope: PlaceholderScope =
             switch type {
             case .mqtt: .mqttEnforcementInput
-            case .mqtt5: .mqtt5EnforcementInput
-            case .amqp091, .amqp10, .kafka, .hono, .httpPush, nil: .enforcementInput
+            // Without a type anything that some binding takes may be right.
+            case .mqtt5, nil: .mqtt5EnforcementInput
+            case .amqp091, .amqp10, .kafka, .hono, .httpPush: .enforcementInput
             }
         let input = fields.value(SourceFields.input).flatMap { templates.template($0, scope) }
         let texts = fields.value(SourceFields.filters)

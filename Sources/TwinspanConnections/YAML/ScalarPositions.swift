@@ -61,7 +61,7 @@ struct ScalarPositions {
         let bytes = source.bytes
         var index = start
         var decoded = 0
-        while index < bytes.count, decoded < target {
+        while index < bytes.count, decoded < target || isEscapedBreak(at: index, quote) {
             if Self.isSpace(bytes[index]), let fold = fold(at: index) {
                 index = fold.end
                 decoded += fold.breaks == 1 ? 1 : fold.breaks - 1
@@ -79,6 +79,11 @@ struct ScalarPositions {
             }
         }
         return min(index, bytes.count)
+    }
+
+    /// Whether a line ends here in a way that puts nothing into the text.
+    private func isEscapedBreak(at index: Int, _ quote: UInt8?) -> Bool {
+        quote == UInt8(ascii: "\"") && source.bytes[index] == UInt8(ascii: "\\") && escape(at: index).decoded == 0
     }
 
     /// A run of white space with at least one line break, which folds into a space or into fewer breaks.
@@ -142,8 +147,14 @@ struct ScalarPositions {
         return bytes.count
     }
 
-    /// The indentation of the first line that is not empty.
+    /// The indentation that is not part of the text: that of the first line that is not empty, less what the text
+    /// itself has there (`|2` says so).
     private func indentation(from start: Int) -> Int {
+        let firstLine = scalar.text.split(separator: "\n").first { $0.contains { $0 != " " } } ?? ""
+        return max(0, leadingSpaces(from: start) - firstLine.prefix { $0 == " " }.count)
+    }
+
+    private func leadingSpaces(from start: Int) -> Int {
         let bytes = source.bytes
         var index = start
         var spaces = 0

@@ -99,6 +99,11 @@ final class YAMLEventReader {
     private func mark(_ mark: yaml_mark_t) -> Mark {
         let line = mark.line + 1
         let column = mark.column + 1
+        // The end of the text is the end of its last line, not the beginning of one that nobody sees.
+        if line > text.lineCount {
+            let length = text.line(text.lineCount).unicodeScalars.count
+            return Mark(source: source, line: text.lineCount, column: length + 1)
+        }
         return Mark(source: source, line: line, column: JSONSurrogates.column(column, inLine: line, undoing: rewrites))
     }
 

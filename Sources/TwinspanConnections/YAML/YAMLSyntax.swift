@@ -7,12 +7,20 @@ enum YAMLSyntax {
     ///   - context: what libyaml was reading, `""` if it does not say.
     ///   - mark: where libyaml noticed.
     ///   - contextMark: where that which it was reading began.
+    // One table; it is longer than other functions because libyaml has that many complaints.
     static func problem(
         _ words: String, context: String, at mark: Mark, contextMark: Mark, in text: SourceText
     ) -> YAMLProblem {
         switch words {
         case "found character that cannot start any token":
             return badCharacter(at: mark, in: text)
+        case "found a tab character that violates indentation",
+            "found a tab character where an indentation space is expected":
+            return YAMLProblem(mark: mark, message: "a tab cannot indent", hint: "use spaces")
+        case "block sequence entries are not allowed in this context":
+            return YAMLProblem(
+                mark: mark, message: "a list entry is not allowed here",
+                hint: "begin the list on a line of its own, or write [a, b]")
         case "mapping values are not allowed in this context":
             return YAMLProblem(
                 mark: mark, message: "a ':' is not allowed here",
@@ -48,7 +56,9 @@ enum YAMLSyntax {
                 mark: mark, message: "unknown escape in a text in double quotes",
                 hint: "write '\\\\' for a backslash, or use single quotes")
         case "found invalid Unicode character escape code":
-            return YAMLProblem(mark: mark, message: "this escape is no character")
+            // libyaml stands behind the two characters that begin the escape.
+            let start = Mark(source: mark.source, line: mark.line, column: max(1, mark.column - 2))
+            return YAMLProblem(mark: start, length: 2, message: "this escape is no character")
         case "found undefined tag handle":
             return YAMLProblem(mark: mark, message: "unknown tag", hint: "put text that begins with '!' in quotes")
         default:

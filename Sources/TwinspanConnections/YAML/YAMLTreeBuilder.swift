@@ -211,10 +211,11 @@ struct YAMLTreeBuilder {
         let isVerbatim = stack.last?.key.map { Self.verbatimKeys.contains($0.text) } ?? false
         var outcome = VariableSubstitution.Outcome(text: text)
         if !isKey && !isVerbatim { outcome = substitution.apply(to: text) }
-        let value = meaning(of: outcome.text, style, event)
+        let isBroken = !outcome.problems.isEmpty
+        let value = isBroken ? .string : meaning(of: outcome.text, style, event)
         let scalar = YAMLScalar(
             text: outcome.text, value: value, style: style, substitutions: outcome.substitutions,
-            isBroken: !outcome.problems.isEmpty)
+            isBroken: isBroken)
         let node = YAMLNode(content: .scalar(scalar), start: event.start, end: event.end)
         for problem in outcome.problems {
             let written = YAMLNode(

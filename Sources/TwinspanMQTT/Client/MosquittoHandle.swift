@@ -212,7 +212,8 @@ final class MosquittoHandle: @unchecked Sendable {
         close(duplicate)
     }
 
-    /// Closes the connection without writing anything: what was read and not acknowledged will come again. Never blocks.
+    /// Closes the connection without writing anything: what was read and not acknowledged will come again. Never
+    /// blocks.
     func release() {
         if let pointer { mosquitto_destroy(pointer) }
         pointer = nil

@@ -1,6 +1,6 @@
-// Runs a call that may block without limit (getaddrinfo, a connect inside a library) on a thread of its own, so that the
-// session thread can give up waiting when its time is over or a stop is asked for. An abandoned call runs to its end on
-// that thread and its result is dropped there.
+// Runs a call that may block without limit (getaddrinfo, a connect inside a library) on a thread of its own, so that
+// the session thread can give up waiting when its time is over or a stop is asked for. An abandoned call runs to its
+// end on that thread and its result is dropped there.
 import Glibc
 import Synchronization
 

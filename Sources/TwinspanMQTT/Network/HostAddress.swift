@@ -1,5 +1,5 @@
-// Addresses of a host name, and which of them answers. The library's own connect would block in name resolution and, for
-// each silent address, for minutes; so both are done here first, under one deadline that a stop cuts short.
+// Addresses of a host name, and which of them answers. The library's own connect would block in name resolution and,
+// for each silent address, for minutes; so both are done here first, under one deadline that a stop cuts short.
 import Glibc
 
 /// One address of a host with its port, as the kernel wants it.
@@ -19,7 +19,8 @@ struct HostAddress: Sendable, Equatable {
 
     /// All addresses of a name, each once, in the resolver's order. Blocks for as long as the resolver likes, unless
     /// `isLiteral` restricts it to addresses written as such.
-    static func resolve(_ host: String, port: Int, isLiteral: Bool = false) -> Result<[HostAddress], ResolutionFailure> {
+    static func resolve(_ host: String, port: Int, isLiteral: Bool = false) -> Result<[HostAddress], ResolutionFailure>
+    {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

@@ -1,5 +1,5 @@
-// A pipe by which other threads wake a thread that sleeps in poll(2). (An eventfd would be one descriptor less, but Swift's
-// Glibc module lacks it.) The descriptors live as long as the last reference, so a late wake-up can never hit a
+// A pipe by which other threads wake a thread that sleeps in poll(2). (An eventfd would be one descriptor less, but
+// Swift's Glibc module lacks it.) The descriptors live as long as the last reference, so a late wake-up can never hit a
 // descriptor number that belongs to something else by then.
 import Glibc
 

@@ -1,5 +1,5 @@
-// What the shared adapter suite needs to know about one kind of broker. Each adapter brings a harness; the scenarios are the
-// same for all of them.
+// What the shared adapter suite needs to know about one kind of broker. Each adapter brings a harness; the scenarios
+// are the same for all of them.
 public import TwinspanConnections
 
 /// One broker with the adapter that speaks to it and a way around the adapter for the test's own messages.

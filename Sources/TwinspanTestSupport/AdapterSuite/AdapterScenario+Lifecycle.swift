@@ -1,4 +1,5 @@
 // Scenarios of opening, failing and closing.
+import Glibc
 import TwinspanConnections
 
 extension AdapterScenario {
@@ -48,6 +49,18 @@ extension AdapterScenario {
             let connection = try harness.connection(id: "mute", reading: "mute", host: nil, port: server.port)
             let session = SessionThread(harness.adapter.consumer(for: connection, inlet: TestInlet()))
             try session.awaitStep(.authenticate)
+            try require(try session.stop(grace: .milliseconds(200)) == .stopped, "a stop must end as stopped")
+        },
+        AdapterScenario("a host that ignores us ends the attempt at the deadline, and a stop ends it sooner") {
+            harness in
+            let server = try LoopbackListener(backlog: 0)
+            let fillers = server.saturate()
+            defer { for filler in fillers { close(filler) } }
+            let failure = try failure(harness, host: nil, port: server.port)
+            try require(failure.reason == "timeout" && failure.step == .connect, "\(failure)")
+            let connection = try harness.connection(id: "deaf", reading: "deaf", host: nil, port: server.port)
+            let session = SessionThread(harness.adapter.consumer(for: connection, inlet: TestInlet()))
+            try session.awaitStep(.connect)
             try require(try session.stop(grace: .milliseconds(200)) == .stopped, "a stop must end as stopped")
         },
         AdapterScenario("a stop cuts short name resolution") { harness in

@@ -1,4 +1,5 @@
-// The shared adapter suite: what every adapter must do against its real broker, as a list of scenarios that take a harness.
+// The shared adapter suite: what every adapter must do against its real broker, as a list of scenarios that take a
+// harness.
 import TwinspanConnections
 
 /// One scenario of the shared suite.

@@ -1,0 +1,147 @@
+// Requests on things: each becomes a command, its answer a response (spec/http.md §3.1–§3.3). No logic of twins here.
+import HTTPTypes
+import Hummingbird
+import TwinspanEngine
+import TwinspanJSON
+import TwinspanProtocol
+
+/// One authenticated request whose route is known.
+struct APIRequest {
+    let request: Request
+    let fields: RequestFields
+    let parameters: [(name: String, value: String)]
+    let context: AuthorizationContext
+    let correlationID: String
+
+    /// The headers of a command.
+    func headers(isModifying: Bool) throws(TwinspanError) -> CommandHeaders {
+        try CommandHeaders(fields, parameters, correlationID: correlationID, isModifying: isModifying)
+    }
+
+    /// The field selector; several `fields` are one. Nil when there is none.
+    func selector() throws(TwinspanError) -> JSONFieldSelector? {
+        let texts = parameters.filter { $0.name == "fields" }.map(\.value)
+        guard !texts.isEmpty else { return nil }
+        let text = texts.filter { !$0.isEmpty }.joined(separator: ",")
+        // An empty selector selects nothing, which is not the same as none.
+        guard !text.isEmpty else { return JSONFieldSelector([]) }
+        do throws(JSONFieldSelectorError) {
+            return try JSONFieldSelector(parsing: text)
+        } catch {
+            throw GeneralErrorTable.fieldSelectorInvalid.error("The field selector is not valid: \(error)")
+        }
+    }
+}
+
+/// Serves requests on things.
+struct ThingRequests: Sendable {
+    let calls: EngineCalls
+
+    /// A thing or a part of it.
+    func respond(
+        to api: APIRequest, _ route: ThingRoute, _ reply: Reply
+    ) async throws -> Response {
+        let thingID = try ThingID(route.id)
+        let resource = try route.resource()
+        let method = api.request.method
+        var headers = try api.headers(isModifying: method != .get)
+        var command = ThingCommand(thingID: thingID, action: .retrieve, resource: resource)
+        switch method {
+        case .get: command.fields = try api.selector()
+        case .delete: command.action = .delete
+        default:
+            command.action = method == .patch ? .merge : .modify
+            headers.setContentType(try RequestValue.mediaType(api.fields, method: method))
+            command.value = try RequestValue.parse(
+                try await RequestValue.bytes(api.request, api.fields), for: resource)
+        }
+        command.headers = headers.headers
+        try command.checkForm()
+        do throws(TwinspanError) {
+            let answer = try await calls.answer(to: command, as: api.context, patience: headers.waiting)
+            return reply.success(
+                status: answer.status, value: answer.value, etag: answer.etag, revision: answer.revision,
+                isRequired: headers.isResponseRequired)
+        } catch {
+            guard error.isPrecondition else { throw error }
+            return reply.failure(error, etag: await presentTag(command, api.context))
+        }
+    }
+
+    /// The tag of the resource as it is now, for an answer that says it differs from what the client believes.
+    private func presentTag(_ command: ThingCommand, _ context: AuthorizationContext) async -> String? {
+        let retrieve = ThingCommand(thingID: command.thingID, action: .retrieve, resource: command.resource)
+        do throws(TwinspanError) {
+            return try await calls.answer(to: retrieve, as: context, patience: CommandHeaders.patienceMaximum).etag
+        } catch {
+            // Absent, or not to be seen by this caller: then there is no tag to tell.
+            return nil
+        }
+    }
+
+    /// `POST /things`: creation under an id we choose.
+    func create(_ api: APIRequest, id name: String, _ reply: Reply) async throws -> Response {
+        var headers = try api.headers(isModifying: true)
+        headers.setContentType(try RequestValue.mediaType(api.fields, method: .post))
+        let namespace = api.parameters.first { $0.name == "namespace" }?.value ?? Self.defaultNamespace
+        let thingID = try ThingID("\(namespace):\(name)")
+        let value = try RequestValue.parse(try await RequestValue.bytes(api.request, api.fields), for: .root)
+        guard value.range(at: JSONPointer(segments: ["thingId"])) == nil else {
+            throw ThingErrorTable.idNotSettable.error(
+                "The id of a thing created by POST is chosen by the server.",
+                description: "Leave 'thingId' out, or use PUT /api/2/things/{id}.")
+        }
+        let command = ThingCommand(
+            thingID: thingID, action: .create, resource: .root, value: value, headers: headers.headers)
+        let answer = try await calls.answer(to: command, as: api.context, patience: headers.waiting)
+        var reply = reply
+        let collection = reply.location
+        reply.location = {
+            var location = collection()
+            if location.hasSuffix("/") { location.removeLast() }
+            return "\(location)/\(thingID)"
+        }
+        return reply.success(
+            status: answer.status, value: answer.value, etag: answer.etag, revision: answer.revision,
+            isRequired: headers.isResponseRequired)
+    }
+
+    private static let defaultNamespace = "org.eclipse.ditto"
+
+    /// `GET /things?ids=`: those of the named things that exist and can be read, in the order of the ids.
+    func retrieve(_ api: APIRequest, _ reply: Reply) async throws -> Response {
+        let headers = try api.headers(isModifying: false)
+        let texts = api.parameters.filter { $0.name == "ids" }.map(\.value)
+        guard !texts.isEmpty else {
+            throw ThingErrorTable.idsMissing.error(description: "Name them with ?ids=; this version lists nothing else.")
+        }
+        let fields = try api.selector()
+        var ids: [ThingID] = []
+        for text in texts {
+            for id in text.split(separator: ",", omittingEmptySubsequences: false) { ids.append(try ThingID(String(id))) }
+        }
+        var things: [UInt8] = [UInt8(ascii: "[")]
+        for id in ids {
+            let command = ThingCommand(thingID: id, action: .retrieve, resource: .root, fields: fields)
+            do throws(TwinspanError) {
+                let answer = try await calls.answer(to: command, as: api.context, patience: headers.waiting)
+                if things.count > 1 { things.append(UInt8(ascii: ",")) }
+                things.append(contentsOf: answer.value?.bytes ?? [])
+            } catch {
+                // A thing that is absent or hidden is left out; anything else would make a wrong list.
+                guard error.status == 404 else { throw error }
+            }
+        }
+        things.append(UInt8(ascii: "]"))
+        return reply.success(
+            status: 200, value: JSONText(uncheckedBytes: things), etag: nil, revision: nil,
+            isRequired: headers.isResponseRequired)
+    }
+}
+
+extension TwinspanError {
+    /// Whether an entity tag did not fit.
+    var isPrecondition: Bool {
+        status == 304 || status == 412 && code.hasSuffix(":precondition.failed")
+    }
+}

@@ -1,0 +1,60 @@
+// The one connection that writes. It belongs to the C API alone: GRDB watches the transactions of its own connections
+// and does not allow others to end them.
+import GRDBSQLite
+import TwinspanEngine
+
+/// An owned connection of the C API. Used by the committer's thread only.
+final class WriterConnection {
+    let handle: OpaquePointer
+
+    init(path: String, durability: Durability) throws(StoreFailure) {
+        var opened: OpaquePointer?
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX
+        let code = sqlite3_open_v2(path, &opened, flags, nil)
+        guard let opened else { throw StoreFailure(code: code, message: "out of memory") }
+        handle = opened
+        guard code == SQLITE_OK else { throw StoreFailure(code: code, message: String(cString: sqlite3_errmsg(opened))) }
+        sqlite3_extended_result_codes(handle, 1)
+        sqlite3_busy_timeout(handle, 5000)
+        try run("PRAGMA synchronous = \(durability == .full ? "FULL" : "NORMAL")")
+        // Checkpoints are the checkpointer's work; a commit never pays for one.
+        try run("PRAGMA wal_autocheckpoint = 0")
+        try run("PRAGMA journal_size_limit = \(Checkpointer.restartBytes)")
+        try run("PRAGMA cache_size = -4000")
+    }
+
+    deinit { sqlite3_close_v2(handle) }
+
+    /// Runs statements without parameters or results.
+    func run(_ sql: String) throws(StoreFailure) {
+        let code = sqlite3_exec(handle, sql, nil, nil, nil)
+        guard code == SQLITE_OK else {
+            throw StoreFailure(
+                code: sqlite3_extended_errcode(handle), message: String(cString: sqlite3_errmsg(handle)))
+        }
+    }
+
+    /// The integers of the first row of a query; nil when it has no row or its first column is NULL.
+    func integers(_ sql: String, _ arguments: Int64...) throws(StoreFailure) -> [Int64]? {
+        let statement = try Statement(handle, sql)
+        for (index, argument) in arguments.enumerated() { statement.bind(Int32(index + 1), argument) }
+        let code = sqlite3_step(statement.handle)
+        guard code == SQLITE_ROW else {
+            try statement.check(code)
+            return nil
+        }
+        guard sqlite3_column_type(statement.handle, 0) != SQLITE_NULL else { return nil }
+        return (0..<sqlite3_column_count(statement.handle)).map { sqlite3_column_int64(statement.handle, $0) }
+    }
+
+    /// Number of rows the last statement changed.
+    var changeCount: Int { Int(sqlite3_changes(handle)) }
+
+    /// Copies what is left of the log and starts it from its beginning. Does nothing while readers need it.
+    func restartLog() {
+        // A busy reader only means that the next round tries again.
+        sqlite3_busy_timeout(handle, 0)
+        sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_RESTART, nil, nil)
+        sqlite3_busy_timeout(handle, 5000)
+    }
+}

@@ -1,0 +1,55 @@
+// `twinspan lint`: checks connection files without a network.
+import ArgumentParser
+import Glibc
+import TwinspanConnections
+import TwinspanJSON
+
+struct LintCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lint",
+        abstract: "Check connection files without a network.",
+        discussion: """
+            Reports all problems at once as file:line:column. Exit code 0: no errors, 1: errors, 2: wrong usage.
+
+            Examples:
+              twinspan lint
+              twinspan lint connections/plant.yaml --json
+            """)
+
+    @Argument(help: "Files and directories; ./connections when none is named.")
+    var paths: [String] = []
+
+    @Flag(help: "Print the findings as JSON.")
+    var json = false
+
+    func run() throws {
+        let loaded = ConnectionFiles.load(
+            paths: paths.isEmpty ? ["./connections"] : paths, rules: Adapters.bindingRules)
+        let report = DiagnosticReport(loaded.diagnostics, fileCount: loaded.files.count)
+        if json {
+            StandardOutput.write(report.json.text + "\n")
+        } else {
+            StandardOutput.write(report.text(isColoured: StandardOutput.isTerminal))
+        }
+        if report.errorCount > 0 { throw ExitCode(1) }
+    }
+}
+
+/// stdout.
+enum StandardOutput {
+    static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == nil }
+
+    static func write(_ text: String) {
+        var text = text
+        text.withUTF8 { buffer in
+            var rest = UnsafeRawBufferPointer(buffer)
+            while !rest.isEmpty {
+                let count = Glibc.write(STDOUT_FILENO, rest.baseAddress, rest.count)
+                if count < 0, errno == EINTR { continue }
+                // Nobody reads any more.
+                guard count > 0 else { return }
+                rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            }
+        }
+    }
+}

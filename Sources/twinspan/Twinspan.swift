@@ -1,0 +1,25 @@
+// The command line. Each command is a file of its own; `Composition/` puts the parts together.
+import ArgumentParser
+
+@main
+struct Twinspan: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "twinspan",
+        abstract: "Digital twins beside your message broker.",
+        discussion: """
+            Connects to brokers, turns their messages into durable twins, and sends filtered events back out.
+
+            Start here:
+              twinspan serve                      serve with ./connections and ./data on 127.0.0.1:8080
+              twinspan lint connections           check connection files without a network
+            """,
+        version: Version.text,
+        subcommands: [
+            ServeCommand.self, LintCommand.self,
+        ])
+}
+
+/// The version as people and clients see it.
+enum Version {
+    static let text = "0.1.0"
+}
