@@ -76,7 +76,9 @@ let package = Package(
             swiftSettings: sharedSettings),
         .target(
             name: "TwinspanMQTT",
-            dependencies: ["TwinspanConnections", "TwinspanProtocol", "TwinspanJSON", "CMosquitto"],
+            dependencies: [
+                "TwinspanConnections", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON", "CMosquitto",
+            ],
             swiftSettings: hotPathSettings),
 
         // Level 5: what drives connections, and the HTTP door.

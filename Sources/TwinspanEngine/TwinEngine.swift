@@ -127,7 +127,7 @@ public final class TwinEngine: Sendable {
                 return .needsPolicy(policyID)
             }
             let dependsOn = max(entry.sequence, policy.sequence)
-            guard let enforcer = policy.state.enforcer else {
+            guard let enforcer = policy.enforcer else {
                 return .done(failed(policyLost(command, policyID), dependsOn))
             }
             let judge = ThingJudge(

@@ -48,6 +48,8 @@ final class TargetPipeline: Sendable {
     /// Changes that wait for the pipeline itself: far more than it ever needs unless a filter is very slow.
     static let inboxChanges = 20_000
     static let inboxBytes = 32 << 20
+    /// Changes whose messages are put into the queue at once.
+    static let sliceChanges = 64
 
     init(
         connection: Connection, queue: OutboundQueue, counters: ConnectionCounters, trouble: TroubleLog,
@@ -82,9 +84,15 @@ final class TargetPipeline: Sendable {
                 doorbell.wait(patience: .seconds(5))
                 continue
             }
-            for change in changes {
-                guard case .thing(let event, _) = change.content else { continue }
-                for index in targets.indices { deliver(change, event, to: index) }
+            // A batch goes into the queue as one, a slice at a time, so that the publisher starts early on a long one.
+            for start in stride(from: 0, to: changes.count, by: Self.sliceChanges) {
+                var outbox: [OutboundMessage] = []
+                outbox.reserveCapacity(Self.sliceChanges)
+                for change in changes[start..<min(start + Self.sliceChanges, changes.count)] {
+                    guard case .thing(let event, _) = change.content else { continue }
+                    for index in targets.indices { deliver(change, event, to: index, &outbox) }
+                }
+                offer(outbox)
             }
         }
     }
@@ -95,7 +103,13 @@ final class TargetPipeline: Sendable {
         doorbell.ring()
     }
 
-    private func deliver(_ change: TwinChange, _ event: ThingEvent, to index: Int) {
+    private func offer(_ outbox: [OutboundMessage]) {
+        guard !outbox.isEmpty else { return }
+        let accepted = queue.offer(contentsOf: outbox)
+        for message in outbox[accepted...] { drop(message) }
+    }
+
+    private func deliver(_ change: TwinChange, _ event: ThingEvent, to index: Int, _ outbox: inout [OutboundMessage]) {
         let target = targets[index]
         guard !target.topics.isEmpty, let enforcer = change.enforcer else { return }
         counters.add(.offered)
@@ -110,7 +124,7 @@ final class TargetPipeline: Sendable {
             visible.value = JSONText(value)
             payload = visible.envelope(headers: change.eventHeaders).bytes
         }
-        send(change, event, payload, target, index)
+        send(change, event, payload, target, index, &outbox)
     }
 
     private func view(_ event: ThingEvent, _ target: CompiledTarget, _ enforcer: PolicyEnforcer) -> EventView {
@@ -159,7 +173,8 @@ final class TargetPipeline: Sendable {
     }
 
     private func send(
-        _ change: TwinChange, _ event: ThingEvent, _ payload: [UInt8], _ target: CompiledTarget, _ index: Int
+        _ change: TwinChange, _ event: ThingEvent, _ payload: [UInt8], _ target: CompiledTarget, _ index: Int,
+        _ outbox: inout [OutboundMessage]
     ) {
         var address = target.target.address.constant
         var delivery: MQTTDelivery?
@@ -175,20 +190,20 @@ final class TargetPipeline: Sendable {
         }
         for mapper in target.mappers {
             for mapped in mapper.outbound(payload, correlationID: change.headers.correlationID) {
-                let message = OutboundMessage(
-                    address: address, payload: mapped.payload, qos: delivery?.qos ?? target.qos,
-                    isRetained: delivery?.isRetained ?? false, headers: mapped.headers, target: index,
-                    queuedAt: change.madeAt)
-                if !queue.offer(message) { drop(event) }
+                outbox.append(
+                    OutboundMessage(
+                        address: address, payload: mapped.payload, qos: delivery?.qos ?? target.qos,
+                        isRetained: delivery?.isRetained ?? false, headers: mapped.headers, target: index,
+                        queuedAt: change.madeAt))
             }
         }
     }
 
-    private func drop(_ event: ThingEvent) {
+    private func drop(_ message: OutboundMessage) {
         let reason = isConnected() ? "queue-full" : "broker-away"
         counters.add(.dropped, .outbound, reason: reason)
         trouble.warn(
             "event dropped", reason: reason,
-            ["queue.capacity": "\(queue.capacity)", "thing.id": "\(event.thingID)"])
+            ["queue.capacity": "\(queue.capacity)", "address": "\(message.address.prefix(120))"])
     }
 }

@@ -7,6 +7,8 @@ public final class ChildProcess: @unchecked Sendable {
     // Unchecked: used by one test at a time; `process` changes only in `end`.
     /// The child's process id; 0 once it has ended.
     public private(set) var process: Int32 = 0
+    /// How the child ended: its exit code, or 128 and the number of the signal; nil while it runs.
+    public private(set) var exitCode: Int32?
     private var watchdog: pid_t = 0
     private var watchdogPipe: Int32 = -1
 
@@ -31,7 +33,7 @@ public final class ChildProcess: @unchecked Sendable {
         guard process > 0 else { return false }
         var status: Int32 = 0
         guard waitpid(process, &status, WNOHANG) == process else { return true }
-        process = 0
+        ended(with: status)
         return false
     }
 
@@ -49,7 +51,14 @@ public final class ChildProcess: @unchecked Sendable {
         for _ in 0..<500 where isRunning { usleep(10_000) }
         guard process > 0 else { return }
         kill(process, SIGKILL)
-        waitpid(process, nil, 0)
+        var status: Int32 = 0
+        waitpid(process, &status, 0)
+        ended(with: status)
+    }
+
+    private func ended(with status: Int32) {
+        let signal = status & 0x7F
+        exitCode = signal == 0 ? status >> 8 & 0xFF : 128 + signal
         process = 0
     }
 

@@ -124,16 +124,21 @@ struct ConfigurationTests {
             Row("authentication: {basic: {user: a}}", "1:25", "expected a list for 'basic'"),
             Row("authentication: {basic: [{user: a}]}", "1:26", "user 1 has no 'passwordHash'"),
             Row("authentication: {basic: [{passwordHash: $1}]}", "1:26", "user 1 has no 'user'"),
-            Row("authentication: {basic: [{user: a, password: $${x}}]}", "1:46", "'${' without '}'"),
-            Row("authentication: {basic: [{user: a, password: x, passwordHash: $1}]}", "1:36", "a password and a passwordHash"),
-            Row("authentication: {basic: [{user: a, password: x}]}", "1:46", "a password stands in this file", .warning),
+            Row("authentication: {basic: [{user: a, password: ${PW}}]}", "1:46", "has to stand in quotes"),
+            Row(
+                "authentication: {basic: [{user: a, password: x, passwordHash: $1}]}", "1:36",
+                "a password and a passwordHash"),
+            Row(
+                "authentication: {basic: [{user: a, password: x}]}", "1:46", "a password stands in this", .warning),
             Row("authentication: {basic: [{user: a, password: ''}]}", "1:46", "the password is empty"),
             Row("authentication: {basic: [{user: a, passwordHash: x}]}", "1:50", "this is not a password hash"),
             Row("authentication: {basic: [{user: 'a:b', passwordHash: $1}]}", "1:33", "'a:b' is not a user name"),
             Row("authentication: {devops: {user: x, passwordHash: $1}}", "1:27", "unknown key 'user' in 'devops'"),
             Row("authentication: {basic: [{user: a, password: \"${PW}\"}]}", "1:47", "environment variable 'PW'"),
             Row("authentication: {jwt: {issuers: {x: {issuer: y}}}}", "1:18", "'jwt' is accepted, but not", .warning),
-            Row("authentication: {preAuthenticated: {enabled: true}}", "1:46", "'preAuthenticated' is accepted", .warning),
+            Row(
+                "authentication: {preAuthenticated: {enabled: true}}", "1:46", "'preAuthenticated' is accepted",
+                .warning),
             Row("[a]", "1:1", "expected an object for the configuration, found a list"),
             Row("a: 1\n---\nb: 2", "3:1", "a configuration file has one document"),
             Row("http:\n\tport: 1", "2:1", "a tab cannot indent"),
@@ -157,8 +162,10 @@ struct ConfigurationTests {
     @Test(
         "a wrong option is named",
         arguments: [
-            ("http.port=x", "expected a whole number for 'port', found text"), ("nonsense", "not of the form key=value"),
-            ("=5", "not of the form key=value"), ("http..port=1", "a key is empty"), ("http.port=", "the value is empty"),
+            ("http.port=x", "expected a whole number for 'port', found text"),
+            ("nonsense", "not of the form key=value"),
+            ("=5", "not of the form key=value"), ("http..port=1", "not a key"), ("a.b.c.d.e.f.g.h.i=1", "not a key"),
+            ("http.port=", "the value is empty"),
             ("htp.port=1", "unknown key 'htp' in the configuration"), ("data=[", "expected a value"),
         ])
     func wrongOption(_ option: String, _ says: String) throws {
@@ -174,7 +181,8 @@ struct ConfigurationTests {
         let loaded = Configuration.load(file: "none.yaml", environment: .memory())
         #expect(
             loaded.diagnostics.map(\.description) == [
-                "none.yaml: error: the file cannot be read: no such file or directory. check the path and its permissions"
+                "none.yaml: error: the file cannot be read: no such file or directory. "
+                    + "check the path and its permissions"
             ])
     }
 }

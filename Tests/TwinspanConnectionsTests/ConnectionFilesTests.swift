@@ -43,8 +43,8 @@ struct ConnectionFilesTests {
     func pastedJSON() throws {
         let loaded = loadConnections(["c/greenhouse.json": dittoJSON])
         let expected = [
-            "/sources/0/acknowledgementRequests", "/sources/0/declaredAcks", "/targets/0/issuedAcknowledgementLabel",
-            "/targets/0/topics/0", "/targets/0/topics/1",
+            "/sources/0/acknowledgementRequests", "/sources/0/declaredAcks", "/targets/0/topics/0",
+            "/targets/0/topics/1", "/targets/0/issuedAcknowledgementLabel",
         ]
         #expect(loaded.diagnostics.map(\.path) == expected)
         #expect(loaded.diagnostics.allSatisfy { $0.severity == .warning && $0.message.contains("not served yet") })
@@ -101,7 +101,8 @@ struct ConnectionFilesTests {
             ])
     }
 
-    @Test("the name of the file is proposed as the id", arguments: ["c/my plant.yaml": "my-plant", "c/x_1.json": "x_1"])
+    @Test(
+        "the name of the file is proposed as the id", arguments: ["c/my plant.yaml": "my-plant", "c/x_1.json": "x_1"])
     func proposedID(_ file: String, _ id: String) {
         let loaded = loadConnections([file: goodConnection.replacingFirst("id: plant\n", by: "")])
         #expect(loaded.diagnostics.first?.hint == "add 'id: \(id)'")
@@ -124,7 +125,8 @@ struct ConnectionFilesTests {
         }
         let plain = fingerprint(goodConnection)
         #expect(plain != nil)
-        #expect(plain == fingerprint("# comment\n" + goodConnection.replacingFirst("tags: [demo]", by: "tags:\n  - demo")))
+        #expect(
+            plain == fingerprint("# comment\n" + goodConnection.replacingFirst("tags: [demo]", by: "tags:\n  - demo")))
         #expect(plain != fingerprint(goodConnection.replacingFirst("[demo]", by: "[other]")))
         let variable = goodConnection.replacingFirst("[demo]", by: "[\"${TAG}\"]")
         #expect(plain == fingerprint(variable, ["TAG": "demo"]))
@@ -206,6 +208,8 @@ struct ConnectionFilesTests {
     }
 }
 
+private let dittoFilter = "filter=gt(features%2Fair%2Fproperties%2Fco2%2C400.5)"
+
 /// A definition of ours in the form in which Ditto's API returns one.
 let dittoJSON = #"""
     {
@@ -232,7 +236,7 @@ let dittoJSON = #"""
         {
           "address": "twins/{{ thing:id }}/events",
           "topics": [
-            "_/_/things/twin/events?namespaces=org.example,org.other&filter=gt(features%2Fair%2Fproperties%2Fco2%2C400.5)&extraFields=attributes%2Flocation",
+            "_/_/things/twin/events?namespaces=org.example,org.other&\#(dittoFilter)&extraFields=attributes%2Flocation",
             "_/_/things/live/messages"
           ],
           "qos": 1,

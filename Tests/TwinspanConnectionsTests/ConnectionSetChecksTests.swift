@@ -40,7 +40,8 @@ struct ConnectionSetChecksTests {
         let loaded = loadConnections([
             "c/a.yaml": connection("a", target: "x"), "c/ap.yaml": connection("ap", sources: ["y"]),
         ])
-        #expect(loaded.diagnostics.map(\.message) == ["the client id 'ap' is used by connection 'a' on the same broker"])
+        #expect(
+            loaded.diagnostics.map(\.message) == ["the client id 'ap' is used by connection 'a' on the same broker"])
     }
 
     @Test("closed connections and empty ids share nothing")
@@ -111,11 +112,12 @@ struct BindingRulesTests {
         ]
         let loaded = loadConnections(["c/plant.yaml": goodConnection], rules: rules(problems))
         #expect(
-            loaded.diagnostics.map(\.description) == [
-                "c/plant.yaml:5:5: error: What?.", "c/plant.yaml:12:14: error: header count limited to 0.",
-                "c/plant.yaml:20:10: error: QoS is not nice. say 1",
-                "c/plant.yaml:26:17: warning: MQTT needs it.",
-            ].map { $0.replacingFirst("What?", by: "what?") })
+            loaded.diagnostics.map(\.description)
+                == [
+                    "c/plant.yaml:5:3: error: What?.", "c/plant.yaml:12:14: error: header count limited to 0.",
+                    "c/plant.yaml:20:10: error: QoS is not nice. say 1",
+                    "c/plant.yaml:26:17: warning: MQTT needs it.",
+                ].map { $0.replacingFirst("What?", by: "what?") })
         #expect(loaded.connections.isEmpty)
     }
 
@@ -133,10 +135,22 @@ struct BindingRulesTests {
     @Test("count only the sources that could be read")
     func skippedSource() {
         let text = goodConnection.replacingFirst(
-            "  - addresses: [telemetry/#]", by: "  - {adresses: [x], authorizationContext: [s]}\n  - addresses: [telemetry/#]")
+            "  - addresses: [telemetry/#]", by: "  - 5\n  - addresses: [telemetry/#]")
         let problems = [BindingProblem(path: "/sources/0/qos", message: "No.")]
         let loaded = loadConnections(["c/plant.yaml": text], rules: rules(problems))
-        #expect(loaded.diagnostics.map(\.at) == ["5:6", "7:10"])
+        #expect(loaded.diagnostics.map(\.at) == ["5:5", "7:10"])
+    }
+
+    @Test("are also asked about sources that have other errors, so that all problems show at once")
+    func brokenSource() {
+        let rule = BindingRules(types: [.mqtt]) { connection in
+            connection.sources.map(\.addresses) == [["telemetry/#"]]
+                ? [BindingProblem(path: "/sources/0/addresses/0", message: "No.")] : []
+        }
+        let text = goodConnection.replacingFirst("qos: 1", by: "qos: 5")
+        let loaded = loadConnections(["c/plant.yaml": text], rules: [rule])
+        #expect(loaded.diagnostics.map(\.at) == ["5:17", "6:10"])
+        #expect(loaded.connections.isEmpty)
     }
 
     @Test("name the settings that have a meaning")

@@ -9,8 +9,14 @@ struct ConnectionURIParsingTests {
         arguments: [
             ("tcp://host:1883", ConnectionURI(scheme: "tcp", host: "host", port: 1883)),
             ("SSL://Host.Example:8883/", ConnectionURI(scheme: "ssl", host: "Host.Example", port: 8883, path: "/")),
-            ("amqp://u:p@h:1/v%2Fhost", ConnectionURI(scheme: "amqp", user: "u", password: Secret("p"), host: "h", port: 1, path: "/v%2Fhost")),
-            ("tcp://a%40b:c%3Ad%2f@h:1", ConnectionURI(scheme: "tcp", user: "a@b", password: Secret("c:d/"), host: "h", port: 1)),
+            (
+                "amqp://u:p@h:1/v%2Fhost",
+                ConnectionURI(scheme: "amqp", user: "u", password: Secret("p"), host: "h", port: 1, path: "/v%2Fhost")
+            ),
+            (
+                "tcp://a%40b:c%3Ad%2f@h:1",
+                ConnectionURI(scheme: "tcp", user: "a@b", password: Secret("c:d/"), host: "h", port: 1)
+            ),
             ("tcp://u:a:b@h:1", ConnectionURI(scheme: "tcp", user: "u", password: Secret("a:b"), host: "h", port: 1)),
             ("tcp://u:@h:1", ConnectionURI(scheme: "tcp", user: "u", password: Secret(""), host: "h", port: 1)),
             ("tcp://user@h:1", ConnectionURI(scheme: "tcp", host: "h", port: 1)),
@@ -27,13 +33,19 @@ struct ConnectionURIParsingTests {
             "", "host", "host:1883", "tcp:host:1", "://h:1", "tcp://", "tcp://h", "tcp://h:", "tcp://h:0",
             "tcp://h:65536", "tcp://h:-1", "tcp://h:1x", "tcp://:1", "tcp://u:p@:1", "tcp://h:1?a=b", "tcp://h:1#f",
             "tcp://h:1/?q", "tcp://u:%zz@h:1", "tcp://u:%ff@h:1", "tcp://u:p@x@h:1", "tcp://u:p/x@h:1", "tcp://h h:1",
-            "tcp://hö:1", "tcp://[::1:1", "tcp://[]:1", "tcp://[::1]", "tcp://a,b:1", "1/x://h:1", "tcp://h:99999999999999999999",
+            "tcp://hö:1", "tcp://[::1:1", "tcp://[]:1", "tcp://[::1]", "tcp://a,b:1", "1/x://h:1",
+            "tcp://h:99999999999999999999",
         ])
     func refused(_ text: String) {
         #expect(throws: ConnectionURIError.self) { try ConnectionURI.parse(text) }
     }
 
-    @Test("errors do not tell the password", arguments: ["tcp://u:geheim@h", "tcp://u:geh@eim@h:1", "tcp://u:geheim/x@h:1", "tcp://u:geheim%@h:1", "tcp://u:geheim?@h:1"])
+    @Test(
+        "errors do not tell the password",
+        arguments: [
+            "tcp://u:geheim@h", "tcp://u:geh@eim@h:1", "tcp://u:geheim/x@h:1", "tcp://u:geheim%@h:1",
+            "tcp://u:geheim?@h:1",
+        ])
     func secrets(_ text: String) {
         let error = #expect(throws: ConnectionURIError.self) { try ConnectionURI.parse(text) }
         #expect("\(error?.message ?? "") \(error?.hint ?? "")".contains("geh") == false)

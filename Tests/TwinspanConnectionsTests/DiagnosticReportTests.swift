@@ -7,23 +7,23 @@ import TwinspanJSON
 struct DiagnosticReportTests {
     static let files = [
         "c/plant.yaml": """
-            id: plant
-            connectionType: mqtt
-            uri: tcp://user:geheim@localhost
-            sources:
-              - consumerCount: 1
-                adresses: [telemetry/#]
-                qos: 2
-                authorizationContext: [integration:plant]
-            targets:
-              - address: "events/{{ thing:nam }}"
-                topics: [_/_/things/twin/events]
-                qos: 1
-                authorizationContext: [integration:plant]
-            mappingDefinitions:
-              decode: {mappingEngine: Ditto}
+        id: plant
+        connectionType: mqtt
+        uri: tcp://user:geheim@localhost
+        sources:
+          - consumerCount: 1
+            adresses: [telemetry/#]
+            qos: 2
+            authorizationContext: [integration:plant]
+        targets:
+          - address: "events/{{ thing:nam }}"
+            topics: [_/_/things/twin/events]
+            qos: 1
+            authorizationContext: [integration:plant]
+        mappingDefinitions:
+          decode: {mappingEngine: Ditto}
 
-            """,
+        """,
         "c/fine.yaml": goodConnection.replacingFirst("id: plant", by: "id: fine"),
         "c/broken.yaml": "id: x\n\n\turi: y\n",
     ]

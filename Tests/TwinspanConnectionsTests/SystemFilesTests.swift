@@ -24,7 +24,9 @@ struct SystemFilesTests {
         #expect(files.kind(of: "\(directory)/b") == nil)
         #expect(try files.entries(of: directory) == ["a.yaml"])
         #expect(try files.contents(of: path) == content)
-        #expect(throws: FileAccessError(reason: "no such file or directory")) { try files.contents(of: "\(directory)/b") }
+        #expect(throws: FileAccessError(reason: "no such file or directory")) {
+            try files.contents(of: "\(directory)/b")
+        }
         #expect(throws: FileAccessError(reason: "is a directory")) { try files.contents(of: directory) }
         #expect(throws: FileAccessError(reason: "not a directory")) { try files.entries(of: path) }
     }

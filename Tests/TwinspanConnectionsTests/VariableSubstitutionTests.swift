@@ -25,7 +25,8 @@ struct VariableSubstitutionTests {
             Row("$${HOST}", "${HOST}"), Row("$HOST $ $$ {x}", "$HOST $ $$ {x}"),
             Row("${file:/run/secret}", "geheim"), Row("${file:near}", "nah"), Row("${file:./near}", "nah"),
             Row("${file:/run/two}", "a\n"), Row("${request:subjectId}", "${request:subjectId}"),
-            Row("${thing:id}/${HOST}", "${thing:id}/broker"), Row("${header:x | fn:lower()}", "${header:x | fn:lower()}"),
+            Row("${thing:id}/${HOST}", "${thing:id}/broker"),
+            Row("${header:x | fn:lower()}", "${header:x | fn:lower()}"),
             Row("${ thing:id }", "${ thing:id }"), Row("${a.b}", "${a.b}"), Row("${}", "${}"),
             Row("{{ thing:id }}", "{{ thing:id }}"), Row("ü${HOST}ü", "übrokerü"),
         ])

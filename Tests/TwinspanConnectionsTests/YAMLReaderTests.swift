@@ -151,7 +151,8 @@ struct YAMLReaderTests {
     @Test("nesting through aliases counts like nesting")
     func depthThroughAliases() {
         let half = String(repeating: "[", count: 120) + String(repeating: "]", count: 120)
-        let read = readYAML("a: &x \(half)\nb: \(String(repeating: "[", count: 90))*x\(String(repeating: "]", count: 90))")
+        let read = readYAML(
+            "a: &x \(half)\nb: \(String(repeating: "[", count: 90))*x\(String(repeating: "]", count: 90))")
         #expect(read.diagnostics.map(\.message) == ["more than 200 levels of nesting"])
     }
 
@@ -190,7 +191,8 @@ struct YAMLReaderTests {
     @Test("random damage to a text never traps")
     func fuzz() {
         let original = Array(
-            "a: &x {k: 'v', \"q\\u00e4\": [1, ~, *x]}\nb: |\n  t ${A:1} $${B}\n<<: {c: !!str 1}\n---\n- >\n  f\n\n  g\n".utf8)
+            "a: &x {k: 'v', \"q\\u00e4\": [1, ~, *x]}\nb: |\n  t ${A:1} $${B}\n<<: {c: !!str 1}\n---\n- >\n  f\n\n  g\n"
+                .utf8)
         let alphabet = Array("&*![]{}:,-?|>'\"%@`#\n\t \\x$~<".utf8) + [0xFF, 0xC3, 0x00]
         var random = SeededRandom(seed: 20_240_601)
         for _ in 0..<5000 {

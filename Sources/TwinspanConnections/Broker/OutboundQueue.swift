@@ -61,16 +61,26 @@ public final class OutboundQueue: Sendable {
 
     /// Adds a message unless the queue is full; returns whether it was taken.
     public func offer(_ message: OutboundMessage) -> Bool {
-        let (accepted, wake) = state.withLock { state -> (Bool, (@Sendable () -> Void)?) in
-            let isFull =
-                state.messages.count - state.head >= capacity
-                || (state.bytes > 0 && state.bytes + message.payload.count > byteCapacity)
-            guard !isFull else { return (false, nil) }
-            state.messages.append(message)
-            state.bytes += message.payload.count
-            guard state.isReaderAsleep else { return (true, nil) }
+        offer(contentsOf: CollectionOfOne(message)) == 1
+    }
+
+    /// Adds messages in their order until the queue is full; returns how many were taken. One wake-up for all of them,
+    /// so that the session sends a batch instead of one message per turn.
+    public func offer(contentsOf messages: some Collection<OutboundMessage>) -> Int {
+        let (accepted, wake) = state.withLock { state -> (Int, (@Sendable () -> Void)?) in
+            var accepted = 0
+            for message in messages {
+                let isFull =
+                    state.messages.count - state.head >= capacity
+                    || (state.bytes > 0 && state.bytes + message.payload.count > byteCapacity)
+                if isFull { break }
+                state.messages.append(message)
+                state.bytes += message.payload.count
+                accepted += 1
+            }
+            guard accepted > 0, state.isReaderAsleep else { return (accepted, nil) }
             state.isReaderAsleep = false
-            return (true, state.wake)
+            return (accepted, state.wake)
         }
         wake?()
         return accepted

@@ -39,17 +39,22 @@ extension Configuration {
 
 /// One `a.b=value`.
 enum ConfigurationOverride {
+    /// More keys than any value of the configuration stands behind.
+    private static let depthMax = 8
+
     /// Sets the value in the tree.
     /// - Returns: the first key; nil when the override is wrong, which is reported.
-    static func apply(_ override: String, to root: inout YAMLNode, _ yaml: YAMLReader, _ sink: DiagnosticSink) -> String? {
+    static func apply(
+        _ override: String, to root: inout YAMLNode, _ yaml: YAMLReader, _ sink: DiagnosticSink
+    ) -> String? {
         let name = "--set \(override)"
         guard let equals = override.firstIndex(of: "="), equals != override.startIndex else {
             sink.error(file: name, "not of the form key=value", hint: "e.g. --set http.port=8081")
             return nil
         }
         let keys = override[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-        guard !keys.contains("") else {
-            sink.error(file: name, "a key is empty", hint: "e.g. --set http.port=8081")
+        guard !keys.contains(""), keys.count <= depthMax else {
+            sink.error(file: name, "not a key of the configuration", hint: "e.g. --set http.port=8081")
             return nil
         }
         // The value stands where it stands in the option, so that diagnostics can quote the whole of it.

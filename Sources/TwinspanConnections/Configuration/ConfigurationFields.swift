@@ -39,7 +39,8 @@ enum ConfigurationFields {
     static let limitsGroup = FieldGroup(
         "limits", [thingBytes.declaration, policyBytes.declaration, messageBytes.declaration])
 
-    static let level = Field<Configuration.Log.Level>.word("level", default: .info, "The least severity that is logged.")
+    static let level = Field<Configuration.Log.Level>.word(
+        "level", default: .info, "The least severity that is logged.")
     static let logGroup = FieldGroup("log", [level.declaration])
 
     static let maxBytes = Field<Int>.size("maxBytes", default: "4GB", "Size from which the oldest changes go.")

@@ -91,8 +91,8 @@ public struct DiagnosticReport: Sendable {
 }
 
 extension Diagnostic {
-    /// `{"severity","file","line","column","length","path","message","hint","suggestion"}`; line and column are absent when a whole
-    /// file is meant.
+    /// `{"severity","file","line","column","length","path","message","hint","suggestion"}`. What is unknown is absent,
+    /// as line and column are when a whole file is meant.
     public var json: JSONValue {
         var object: JSONObject = ["severity": .string(severity.rawValue), "file": .string(file)]
         if line > 0 { object["line"] = .number(JSONNumber(line)) }

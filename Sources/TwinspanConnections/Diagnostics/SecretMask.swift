@@ -1,4 +1,4 @@
-// Diagnostics quote lines of configuration, and go to terminals, CI logs and bug reports. Passwords must not go with them.
+// Diagnostics quote lines of configuration, and go to terminals, CI logs and bug reports. Passwords must not go along.
 
 enum SecretMask {
     private static let secretKeys = ["password", "passwordHash", "clientSecret", "key", "privateKey", "sharedKey"]

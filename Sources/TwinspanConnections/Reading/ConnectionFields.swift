@@ -27,7 +27,8 @@ enum ConnectionFields {
     static let validateCertificates = Field<Bool>.flag(
         "validateCertificates", default: true, "Whether the broker's certificate is verified.")
     static let specificConfig = Field<Located<YAMLNode>?>.part(
-        "specificConfig", .textMap, default: "{}", "Settings of the binding, as text; numbers and flags may stand bare.")
+        "specificConfig", .textMap, default: "{}", "Settings of the binding, as text; numbers and flags may stand bare."
+    )
     static let mappingDefinitions = Field<Located<YAMLNode>?>.part(
         "mappingDefinitions", .objectMap("mappingDefinition"), default: "{}",
         "Mappers with options, by the name that `payloadMapping` uses.")

@@ -84,7 +84,8 @@ public enum ConnectionFiles {
         }
     }
 
-    private static func finish(_ found: [ReadConnection], files: [String], _ sink: DiagnosticSink) -> LoadedConnections {
+    private static func finish(_ found: [ReadConnection], files: [String], _ sink: DiagnosticSink) -> LoadedConnections
+    {
         var found = found
         ConnectionSetChecks(sink: sink).check(&found)
         let usable = found.filter(\.isUsable).compactMap(\.draft)

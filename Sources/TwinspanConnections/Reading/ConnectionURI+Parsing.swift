@@ -1,5 +1,5 @@
-// `{scheme}://[user:password@]host:port[/path]` (spec/connectivity.md §1.2). Messages never quote the user, the password
-// or anything that might be a part of them.
+// `{scheme}://[user:password@]host:port[/path]` (spec/connectivity.md §1.2). Messages quote neither user nor password,
+// nor what might be a part of them.
 
 /// Why a text is no connection URI.
 public struct ConnectionURIError: Error, Sendable, Equatable {

@@ -135,7 +135,8 @@ extension Field {
 
 extension Field where Value == [Located<String>] {
     /// A list of text; empty when absent.
-    static func texts(_ name: String, default defaultText: String = "[]", limit: String? = nil, _ doc: String) -> Field {
+    static func texts(_ name: String, default defaultText: String = "[]", limit: String? = nil, _ doc: String) -> Field
+    {
         Field(
             declaration: FieldDeclaration(
                 name: name, kind: .texts, defaultText: defaultText, limit: limit, documentation: doc),

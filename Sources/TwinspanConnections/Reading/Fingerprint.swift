@@ -1,5 +1,5 @@
 // A hash of a document's content, by which a reload sees whether a connection has changed. Comments, quotes and layout
-// do not count; values of variables do. The hash is the same in every process (Swift's own is not), FNV-1a with 64 bits.
+// do not count; values of variables do. The hash is the same in every process, which Swift's own is not: FNV-1a.
 
 enum Fingerprint {
     /// The fingerprint of a document. Its depth is bounded by the reader of YAML.

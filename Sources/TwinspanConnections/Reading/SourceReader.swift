@@ -6,11 +6,10 @@ struct SourceReader {
     let type: ConnectionType?
     let sink: DiagnosticSink
 
-    /// The source; nil if it cannot be used, which is reported.
+    /// The source as far as it can be read; nil if it is no object. What is wrong is reported.
     func source(
         _ node: YAMLNode, path: ConfigurationPath, owner: String, mappers: inout PayloadMappingReader
     ) -> Source? {
-        let errorsBefore = sink.errorCount
         guard let reader = ObjectReader(node, SourceFields.group, path: path, owner: owner, sink: sink)
         else { return nil }
         let templates = TemplateReader(sink: sink)
@@ -21,7 +20,7 @@ struct SourceReader {
         var headerMapping = templates.headerMapping(reader.value(SourceFields.headerMapping), mappingScope)
         let qos = reader.value(SourceFields.qos)
         if type == .mqtt || type == .mqtt5, qos == 2 { warnOfExactlyOnce(reader) }
-        let source = Source(
+        var source = Source(
             addresses: addresses, qos: qos, consumerCount: reader.value(SourceFields.consumerCount),
             authorizationContext: templates.templates(authorization, .sourceAuthorization),
             enforcement: enforcement(reader, owner, templates),
@@ -35,10 +34,8 @@ struct SourceReader {
             _ = ObjectReader(
                 part.value, SourceFields.extensionGroup, path: part.path, owner: "'twinspan' of \(owner)", sink: sink)
         }
-        guard sink.errorCount == errorsBefore else { return nil }
-        var complete = source
-        complete.headerMapping = headerMapping
-        return complete
+        source.headerMapping = headerMapping
+        return source
     }
 
     private func addresses(_ reader: ObjectReader, _ templates: TemplateReader) -> [String] {
@@ -99,7 +96,8 @@ struct SourceReader {
         let texts = fields.value(SourceFields.filters)
         if texts.isEmpty {
             sink.warning(
-                at: Spot(of: part.value), path: part.path, "the enforcement of \(owner) has no filters: nothing can match",
+                at: Spot(of: part.value), path: part.path,
+                "the enforcement of \(owner) has no filters: nothing can match",
                 hint: "add filters such as \"{{ thing:id }}\", or remove the enforcement")
         }
         let filters = templates.templates(texts, .enforcementFilter)

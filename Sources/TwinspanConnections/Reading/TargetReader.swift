@@ -5,11 +5,10 @@ import TwinspanExpressions
 struct TargetReader {
     let sink: DiagnosticSink
 
-    /// The target; nil if it cannot be used, which is reported.
+    /// The target as far as it can be read; nil if it has no address. What is wrong is reported.
     func target(
         _ node: YAMLNode, path: ConfigurationPath, owner: String, mappers: inout PayloadMappingReader
     ) -> Target? {
-        let errorsBefore = sink.errorCount
         guard let reader = ObjectReader(node, TargetFields.group, path: path, owner: owner, sink: sink)
         else { return nil }
         let templates = TemplateReader(sink: sink)
@@ -31,13 +30,15 @@ struct TargetReader {
             sink.error(at: Spot(of: address.node), path: address.path, "an address may not be empty")
         }
         let template = address.flatMap { templates.template($0, .address) }
-        guard var target = template.map({
-            Target(
-                address: $0, topics: topics, qos: qos, authorizationContext: authorization,
-                headerMapping: headerMapping, payloadMapping: payloadMapping)
-        }) else { return nil }
+        guard
+            var target = template.map({
+                Target(
+                    address: $0, topics: topics, qos: qos, authorizationContext: authorization,
+                    headerMapping: headerMapping, payloadMapping: payloadMapping)
+            })
+        else { return nil }
         readExtension(reader, into: &target)
-        return sink.errorCount == errorsBefore ? target : nil
+        return target
     }
 
     private func reportNoAuthorization(_ reader: ObjectReader) {

@@ -1,4 +1,5 @@
-// The topics of a target (spec/connectivity.md §1.5.1): `<topic>[?key=value[&key=value]…]`, keys and values URL-encoded.
+// The topics of a target (spec/connectivity.md §1.5.1): `<topic>[?key=value[&key=value]…]`, with keys and values
+// URL-encoded.
 import TwinspanExpressions
 import TwinspanJSON
 

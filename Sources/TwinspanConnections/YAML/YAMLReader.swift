@@ -34,7 +34,8 @@ struct YAMLReader {
         do {
             return try builder.documents(from: YAMLEventReader(text, source: source))
         } catch {
-            sink.error(at: Spot(mark: error.mark, length: error.length), error.message, hint: error.hint,
+            sink.error(
+                at: Spot(mark: error.mark, length: error.length), error.message, hint: error.hint,
                 suggestion: error.suggestion)
             return []
         }

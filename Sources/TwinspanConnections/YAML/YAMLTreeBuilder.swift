@@ -96,7 +96,8 @@ struct YAMLTreeBuilder {
         var isMapping = false
         if case .mappingStart = event.kind { isMapping = true }
         if let top = stack.last, top.isMapping, top.key == nil {
-            throw YAMLProblem(mark: event.start, message: "a key must be text, not \(isMapping ? "an object" : "a list")")
+            throw YAMLProblem(
+                mark: event.start, message: "a key must be text, not \(isMapping ? "an object" : "a list")")
         }
         guard stack.count < limits.depth else { throw tooDeep(event.start) }
         let usualTag = isMapping ? "tag:yaml.org,2002:map" : "tag:yaml.org,2002:seq"
@@ -149,11 +150,13 @@ struct YAMLTreeBuilder {
             return Key(text: "", start: node.start, end: node.end, isMerge: false, isDuplicate: true)
         }
         var key = Key(
-            text: scalar.text, start: node.start, end: node.end, isMerge: scalar.style == .plain && scalar.text == "<<")
+            text: scalar.text, start: node.start, end: node.end,
+            isMerge: scalar.style == .plain && scalar.text == "<<")
         if let line = lines.updateValue(node.start.line, forKey: key.text), !key.isMerge {
             lines[key.text] = line
             sink.error(
-                at: Spot(from: node.start, to: node.end), "the key '\(key.text)' is there twice", hint: "it is also in line \(line); remove one of them")
+                at: Spot(from: node.start, to: node.end), "the key '\(key.text)' is there twice",
+                hint: "it is also in line \(line); remove one of them")
             key.isDuplicate = true
         }
         return key
@@ -190,7 +193,8 @@ struct YAMLTreeBuilder {
         let candidates = built.node.sequence ?? [built.node]
         for candidate in candidates where candidate.mapping == nil {
             throw YAMLProblem(
-                mark: candidate.start, message: "'<<' takes an object or a list of objects, not \(candidate.kindDescription)")
+                mark: candidate.start,
+                message: "'<<' takes an object or a list of objects, not \(candidate.kindDescription)")
         }
         return candidates.map { Built(node: $0, size: built.size, height: built.height) }
     }
@@ -248,7 +252,8 @@ struct YAMLTreeBuilder {
         let prefix = "tag:yaml.org,2002:"
         let short = tag.hasPrefix(prefix) ? "!!" + tag.dropFirst(prefix.count) : tag
         sink.error(
-            at: Spot(mark: event.start), "the tag '\(short)' does not fit here or is not known", hint: "leave the tag away")
+            at: Spot(mark: event.start), "the tag '\(short)' does not fit here or is not known",
+            hint: "leave the tag away")
     }
 
     private func tooDeep(_ mark: Mark) -> YAMLProblem {

@@ -51,6 +51,12 @@ struct EntityCache<ID: Hashable & Sendable, State: CachedState> {
         }
     }
 
+    /// Reads an entry without copying it; using it keeps it longer.
+    mutating func read<Result>(slot: Int, _ body: (borrowing Entry) -> Result) -> Result {
+        slots[slot]!.isUsed = true
+        return body(slots[slot]!)
+    }
+
     /// Replaces the state in a slot.
     mutating func update(slot: Int, to state: State, sequence: Int64) {
         bytes += state.cachedBytes - slots[slot]!.state.cachedBytes

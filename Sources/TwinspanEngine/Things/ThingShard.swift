@@ -33,12 +33,12 @@ final class PolicyShelf: Sendable {
         content = Mutex(Content(cache: EntityCache(byteCapacity: byteCapacity)))
     }
 
-    /// A policy that is loaded; nil when it has to be loaded first.
-    func loaded(_ id: PolicyID) -> (state: PolicyState, sequence: Int64)? {
+    /// The enforcer of a policy that is loaded, nil inside when the policy does not exist; nil when it has to be
+    /// loaded first.
+    func loaded(_ id: PolicyID) -> (enforcer: PolicyEnforcer?, sequence: Int64)? {
         content.withLock { content in
             guard let slot = content.cache.slot(of: id) else { return nil }
-            let entry = content.cache[slot]
-            return (entry.state, entry.sequence)
+            return content.cache.read(slot: slot) { ($0.state.enforcer, $0.sequence) }
         }
     }
 }

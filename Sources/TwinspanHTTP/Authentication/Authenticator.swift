@@ -1,7 +1,6 @@
 // Decides who a request is from. Verifying a password costs tens of milliseconds, so it happens on a thread of its own,
 // once for all requests that carry the same credentials at the same time, and what was verified is remembered as a keyed
 // hash. A remembered header costs one hash and one look-up.
-import NIOPosix
 import Synchronization
 public import TwinspanEngine
 public import TwinspanProtocol
@@ -68,13 +67,13 @@ public final class Authenticator: Sendable {
         var check: Check
     }
 
-    private struct Memory: ~Copyable {
+    fileprivate struct Memory: ~Copyable {
         var verified: [KeyedHash.Tag: (principal: Principal, lastUse: UInt64)] = [:]
         var waiting: [KeyedHash.Tag: [CheckedContinuation<Verdict, Never>]] = [:]
         var throttle = LoginThrottle()
     }
 
-    private enum Verdict: Sendable {
+    fileprivate enum Verdict: Sendable {
         case genuine(Principal)
         case wrong, throttled, stopped
     }
@@ -187,7 +186,7 @@ public final class Authenticator: Sendable {
 }
 
 extension Authenticator.Memory {
-    mutating func use(_ tag: KeyedHash.Tag, now: UInt64) -> Principal? {
+    fileprivate mutating func use(_ tag: KeyedHash.Tag, now: UInt64) -> Principal? {
         guard let known = verified[tag] else { return nil }
         guard now < known.lastUse + Authenticator.memoryNanoseconds else {
             verified[tag] = nil
@@ -197,7 +196,7 @@ extension Authenticator.Memory {
         return known.principal
     }
 
-    mutating func remember(_ tag: KeyedHash.Tag, _ principal: Principal, now: UInt64) {
+    fileprivate mutating func remember(_ tag: KeyedHash.Tag, _ principal: Principal, now: UInt64) {
         if verified.count >= Authenticator.memoryMaximum {
             verified = verified.filter { now < $0.value.lastUse + Authenticator.memoryNanoseconds }
             // So many users at once that forgetting all of them is cheaper than ordering them.

@@ -17,9 +17,10 @@ struct RequestTarget: Sendable {
     init(_ target: String) {
         bytes = Array(target.utf8)
         var start = 0
-        if bytes.first != UInt8(ascii: "/"), let scheme = target.range(of: "://") {
-            let authority = target.utf8.distance(from: target.startIndex, to: scheme.upperBound)
-            start = bytes[authority...].firstIndex(of: UInt8(ascii: "/")) ?? bytes.count
+        if bytes.first != UInt8(ascii: "/") {
+            // `http://host/path`: the path begins at the third slash.
+            let slashes = bytes.indices.lazy.filter { [bytes] in bytes[$0] == UInt8(ascii: "/") }
+            start = slashes.dropFirst(2).first ?? bytes.count
         }
         var ranges: [Range<Int>] = []
         ranges.reserveCapacity(8)

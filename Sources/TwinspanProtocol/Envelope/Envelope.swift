@@ -49,7 +49,7 @@ public struct Envelope: Sendable, Equatable {
     /// Appends the compact JSON text.
     public func write(into output: inout [UInt8]) {
         output.append(contentsOf: #"{"topic":"#.utf8)
-        JSONText.writeString(topic.text, into: &output)
+        topic.write(into: &output)
         output.append(contentsOf: #","headers":"#.utf8)
         headers.write(into: &output)
         output.append(contentsOf: #","path":"#.utf8)

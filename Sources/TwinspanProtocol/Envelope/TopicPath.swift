@@ -1,5 +1,6 @@
 // The topic of an envelope (spec/protocol.md §4.1): whose it is, on which channel, and what kind of signal.
 // Messages, acks, search, streaming and announcements are recognised as such; their execution comes later.
+import TwinspanJSON
 
 /// `namespace/name/group/channel/criterion…`.
 public struct TopicPath: Sendable, Equatable {
@@ -110,6 +111,33 @@ public struct TopicPath: Sendable, Equatable {
     public var text: String {
         let channelPart = channel.map { "/\($0.rawValue)" } ?? ""
         return "\(namespace)/\(name)/\(group.rawValue)\(channelPart)/\(criterion.text)"
+    }
+
+    /// Appends the topic as a JSON string.
+    func write(into output: inout [UInt8]) {
+        if case .events(let action) = criterion, Self.isPlain(namespace), Self.isPlain(name) {
+            // Nearly all that is sent; written without making a string of it.
+            output.append(UInt8(ascii: "\""))
+            output.append(contentsOf: namespace.utf8)
+            output.append(UInt8(ascii: "/"))
+            output.append(contentsOf: name.utf8)
+            output.append(UInt8(ascii: "/"))
+            output.append(contentsOf: group.rawValue.utf8)
+            if let channel {
+                output.append(UInt8(ascii: "/"))
+                output.append(contentsOf: channel.rawValue.utf8)
+            }
+            output.append(contentsOf: "/events/".utf8)
+            output.append(contentsOf: action.rawValue.utf8)
+            output.append(UInt8(ascii: "\""))
+            return
+        }
+        JSONText.writeString(text, into: &output)
+    }
+
+    /// Whether the text stands in JSON as it is.
+    private static func isPlain(_ text: String) -> Bool {
+        text.utf8.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
     }
 
     /// The segments of a topic, one after the other. An empty namespace is legal, so an empty first segment is given out.

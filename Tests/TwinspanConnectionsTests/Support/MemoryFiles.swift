@@ -11,7 +11,7 @@ struct MemoryFiles: FileAccess {
 
     func kind(of path: String) -> FileKind? {
         if files[path] != nil { return .file }
-        return files.keys.contains { $0.hasPrefix(path + "/") } ? .directory : nil
+        return files.keys.contains { $0.hasPrefix(folder(path)) } ? .directory : nil
     }
 
     func contents(of path: String) throws(FileAccessError) -> [UInt8] {
@@ -20,9 +20,12 @@ struct MemoryFiles: FileAccess {
     }
 
     func entries(of directory: String) throws(FileAccessError) -> [String] {
-        let inside = files.keys.filter { $0.hasPrefix(directory + "/") }
-        return Array(Set(inside.map { String($0.dropFirst(directory.count + 1).split(separator: "/")[0]) }))
+        let folder = folder(directory)
+        let inside = files.keys.filter { $0.hasPrefix(folder) }
+        return Array(Set(inside.map { String($0.dropFirst(folder.count).split(separator: "/")[0]) }))
     }
+
+    private func folder(_ path: String) -> String { path.hasSuffix("/") ? path : path + "/" }
 }
 
 extension ConfigurationEnvironment {

@@ -1,0 +1,35 @@
+// What the HTTP door opens to: everything it serves comes through here.
+public import TwinspanConnections
+public import TwinspanEngine
+
+/// The parts of the service that requests reach.
+public struct HTTPBackend: Sendable {
+    public var engine: TwinEngine
+    /// The connections, for `/ready` and `/metrics`; nil when there are none to speak of.
+    public var connections: (any ConnectionDirectory)?
+    public var authenticator: Authenticator
+    /// Sizes of the store. Called for each `/metrics`, from any thread.
+    public var storeMeasures: @Sendable () -> StoreMeasures
+
+    public init(
+        engine: TwinEngine, connections: (any ConnectionDirectory)?, authenticator: Authenticator,
+        storeMeasures: @escaping @Sendable () -> StoreMeasures
+    ) {
+        self.engine = engine
+        self.connections = connections
+        self.authenticator = authenticator
+        self.storeMeasures = storeMeasures
+    }
+
+    var readiness: Readiness {
+        Readiness(engine.condition, connections?.snapshots() ?? [])
+    }
+
+    var metrics: MetricsPage {
+        let snapshots = connections?.snapshots() ?? []
+        return MetricsPage(
+            connections: snapshots, engine: engine.metrics.snapshot, journalSequence: engine.gate.committed,
+            store: storeMeasures(), isReady: Readiness(engine.condition, snapshots).isReady,
+            failedLogins: authenticator.failedLogins, residentBytes: ResidentMemory.bytes())
+    }
+}
