@@ -49,6 +49,7 @@ public final class TwinEngine: Sendable {
     let policies: PolicyShelf
     let queue = CommitQueue()
     let backlog = RowBacklog()
+    let rowWriter: RowWriter
     public let gate = CommitGate()
     public let hub = EventHub()
     public let metrics = EngineMetrics()
@@ -59,6 +60,7 @@ public final class TwinEngine: Sendable {
     public init(store: any TwinStore, clock: any EngineClock, settings: EngineSettings) {
         precondition(settings.shards.nonzeroBitCount == 1, "the number of shards must be a power of two")
         self.store = store
+        rowWriter = RowWriter(store: store, backlog: backlog, metrics: metrics)
         self.clock = clock
         self.settings = settings
         let shardBytes = max(settings.cacheBytes / settings.shards, 64 << 10)

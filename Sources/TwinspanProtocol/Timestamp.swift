@@ -5,6 +5,10 @@
 public struct Timestamp: Sendable, Hashable, Comparable {
     public let milliseconds: Int64
 
+    /// What lies outside the years that the text has four digits for is shown as the nearest instant within.
+    private static let yearZero: Int64 = -62_167_219_200_000
+    private static let endOfYear9999: Int64 = 253_402_300_799_999
+
     public init(milliseconds: Int64) {
         self.milliseconds = milliseconds
     }
@@ -28,6 +32,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
 
     /// Writes at most 24 bytes and returns their number.
     private func write(into buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
+        let milliseconds = min(max(milliseconds, Self.yearZero), Self.endOfYear9999)
         let day = milliseconds.quotientRoundedDown(by: 86_400_000)
         let inDay = Int(milliseconds - day * 86_400_000)
         let date = Self.civil(fromDays: Int(day))
@@ -44,7 +49,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
             buffer[position] = UInt8(ascii: character)
             position += 1
         }
-        put(min(max(date.year, 0), 9999), digits: 4)
+        put(date.year, digits: 4)
         put("-")
         put(date.month, digits: 2)
         put("-")

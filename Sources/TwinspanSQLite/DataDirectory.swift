@@ -41,7 +41,8 @@ final class DataDirectory: @unchecked Sendable {
 
     deinit { close(lock) }
 
-    var databasePath: String { "\(path)/twinspan.db" }
+    /// The path of one of the store's files.
+    func path(of schema: Schema) -> String { "\(path)/\(schema.rawValue).db" }
     private var ballastPath: String { "\(path)/ballast" }
 
     /// Reserves the ballast, unless the disk is too full for it.

@@ -1,5 +1,6 @@
-// The embedded store: SQLite in WAL mode through GRDB. One writer connection, used by the committer's thread only;
-// readers on connections of their own; checkpoints on a thread and connection of their own.
+// The embedded store: two SQLite files in WAL mode. The journal has one writer, the committer's thread, and is synced with
+// every commit; the rows have another, the row writer's thread, and follow. So no commit ever waits for a row. Readers
+// have connections of their own through GRDB, checkpoints of the journal a thread and connection of theirs.
 import Foundation
 import GRDB
 import Synchronization
@@ -17,21 +18,28 @@ public enum Durability: String, Sendable, CaseIterable {
 
 /// The store of one data directory.
 public final class SQLiteStore: TwinStore {
-    /// What is open between `open` and `close`.
+    /// What is open between `open` and `close` and may be used by any thread.
     private struct Connections {
-        let readers: DatabasePool
+        let twins: DatabasePool
+        let journal: DatabasePool
         let checkpointer: Checkpointer
     }
 
     private let directory: DataDirectory
     private let durability: Durability
     private let connections = Mutex<Connections?>(nil)
-    /// Confined to the committer's thread.
+    // The writers are confined to the threads that `TwinStore` names; opening and closing excludes both.
     nonisolated(unsafe) private var writer: WriterConnection?
     nonisolated(unsafe) private var journalWriter: JournalWriter?
+    nonisolated(unsafe) private var journalIndex: JournalIndex?
+    nonisolated(unsafe) private var rowTables: RowTables?
     /// Position and sequence of the journal's first record, for its size; confined to the committer's thread.
     nonisolated(unsafe) private var journalStart: (sequence: Int64, position: Int64) = (0, 0)
     nonisolated(unsafe) private var lastSequence: Int64 = 0
+    /// `RowTables.durableCursor`, for the committer's thread.
+    private let durableRows = Atomic<Int64>(0)
+    /// Whether retention waits for rows to become durable.
+    private let isTrimWaiting = Atomic<Bool>(false)
     private let measures = Mutex(StoreMeasures())
 
     /// Takes the data directory; creates it when it is missing. Throws when another process holds it.
@@ -44,29 +52,37 @@ public final class SQLiteStore: TwinStore {
 
     public func open(discardingAfter committed: Int64?) throws(StoreFailure) -> StorePosition {
         if committed != nil { directory.dropBallast() }
-        try asStoreFailure { try prepareFile() }
-        let writer = try WriterConnection(path: directory.databasePath, durability: durability)
+        for schema in Schema.allCases { try asStoreFailure { try prepareFile(schema) } }
+        let writer = try WriterConnection(path: directory.path(of: .journal), isSynced: durability == .full)
+        let rows = try WriterConnection(path: directory.path(of: .twins), isSynced: false)
         if let committed { try writer.run("DELETE FROM journal WHERE sequence > \(committed)") }
-        let position = try readPosition(writer)
+        let tables = try RowTables(rows, path: directory.path(of: .twins))
+        durableRows.store(tables.durableCursor, ordering: .releasing)
+        let last = try writer.integers("SELECT max(sequence) FROM journal")?[0] ?? 0
+        // Retention may have emptied the journal; then the rows are complete and tell where it ended.
+        lastSequence = max(last, tables.durableCursor)
+        try readJournalStart(writer)
         journalWriter = try JournalWriter(writer, position: try lastPosition(writer))
+        journalIndex = try JournalIndex(writer)
+        rowTables = tables
         self.writer = writer
         let opened = try asStoreFailure { try openReaders() }
         connections.withLock { $0 = opened }
         if committed == nil { directory.reserveBallast() }
         updateMeasures()
-        return position
+        return StorePosition(lastSequence: lastSequence, rowsCursor: tables.durableCursor)
     }
 
-    /// Creates the file or brings its schema up to date.
-    private func prepareFile() throws {
+    /// Creates a file or brings its schema up to date.
+    private func prepareFile(_ schema: Schema) throws {
         var configuration = Configuration()
         configuration.busyMode = .timeout(5)
-        let queue = try DatabaseQueue(path: directory.databasePath, configuration: configuration)
+        let queue = try DatabaseQueue(path: directory.path(of: schema), configuration: configuration)
         try queue.writeWithoutTransaction { db in
-            try db.execute(sql: "PRAGMA page_size = \(Self.pageBytes)")
+            try db.execute(sql: "PRAGMA page_size = \(schema.pageBytes)")
             try db.execute(sql: "PRAGMA journal_mode = WAL")
         }
-        let migrator = Schema.migrator()
+        let migrator = schema.migrator
         if try queue.read({ try migrator.hasBeenSuperseded($0) }) {
             throw StoreFailure(
                 kind: .newerVersion,
@@ -78,30 +94,19 @@ public final class SQLiteStore: TwinStore {
     }
 
     private func openReaders() throws -> Connections {
-        let path = directory.databasePath
         var configuration = Configuration()
         configuration.busyMode = .timeout(5)
         configuration.maximumReaderCount = 2
-        configuration.label = "readers"
         configuration.prepareDatabase { db in
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
             try db.execute(sql: "PRAGMA cache_size = -1000")
         }
-        let readers = try DatabasePool(path: path, configuration: configuration)
-        let checkpointer = Checkpointer(database: try DatabaseQueue(path: path, configuration: configuration), path: path)
-        return Connections(readers: readers, checkpointer: checkpointer)
-    }
-
-    /// Small pages, because a commit writes at least one: at one message per commit this halves what goes to disk.
-    static let pageBytes = 1024
-
-    private func readPosition(_ writer: WriterConnection) throws(StoreFailure) -> StorePosition {
-        let rows = try writer.integers("SELECT sequence FROM cursor WHERE name = 'rows'")?[0] ?? 0
-        let last = try writer.integers("SELECT max(sequence) FROM journal")?[0] ?? 0
-        // Retention may have emptied the journal; then the rows are complete and tell where it ended.
-        lastSequence = max(last, rows)
-        try readJournalStart(writer)
-        return StorePosition(lastSequence: lastSequence, rowsCursor: rows)
+        let path = directory.path(of: .journal)
+        return Connections(
+            twins: try DatabasePool(path: directory.path(of: .twins), configuration: configuration),
+            journal: try DatabasePool(path: path, configuration: configuration),
+            checkpointer: Checkpointer(
+                database: try DatabaseQueue(path: path, configuration: configuration), path: path))
     }
 
     private func readJournalStart(_ writer: WriterConnection) throws(StoreFailure) {
@@ -118,8 +123,12 @@ public final class SQLiteStore: TwinStore {
     }
 
     public func close() {
+        // What is not indexed yet is indexed after the next start.
+        journalIndex = nil
         journalWriter = nil
         writer = nil
+        rowTables?.makeDurable()
+        rowTables = nil
         let closing = connections.withLock { connections in
             defer { connections = nil }
             return connections
@@ -127,13 +136,22 @@ public final class SQLiteStore: TwinStore {
         guard let closing else { return }
         closing.checkpointer.stop()
         // A connection that cannot be closed is leaked on purpose: the store is opened anew on other connections.
-        try? closing.readers.close()
+        try? closing.twins.close()
+        try? closing.journal.close()
     }
 
-    public func commit(_ batch: CommitBatch, rows: RowBatch) throws(StoreFailure) {
+    public func commit(_ batch: CommitBatch) throws(StoreFailure) {
         guard let journalWriter else { throw Self.closedFailure }
-        try journalWriter.commit(batch, rows: rows)
-        if !batch.changes.isEmpty { lastSequence = batch.lastSequence }
+        try journalWriter.commit(batch)
+        lastSequence = batch.lastSequence
+    }
+
+    public func write(_ rows: RowBatch) throws(StoreFailure) {
+        guard let rowTables else { throw Self.closedFailure }
+        try rowTables.write(rows)
+        // A journal that may not be trimmed would outgrow its retention.
+        if isTrimWaiting.exchange(false, ordering: .acquiringAndReleasing) { rowTables.makeDurable() }
+        durableRows.store(rowTables.durableCursor, ordering: .releasing)
     }
 
     public func probe() throws(StoreFailure) {
@@ -149,31 +167,38 @@ public final class SQLiteStore: TwinStore {
         guard let journalWriter, let writer else { throw Self.closedFailure }
         let oldest = now.milliseconds - Int64(retention.age / .milliseconds(1))
         let excess = journalWriter.position - journalStart.position - retention.bytes
+        let durable = durableRows.load(ordering: .acquiring)
+        if excess > 0, journalStart.sequence > durable { isTrimWaiting.store(true, ordering: .releasing) }
         // Only as many records as one transaction may delete are looked at, from the journal's start.
         let last = try writer.integers(
             "SELECT max(sequence) FROM journal WHERE sequence <= ? AND (position <= ? OR time < ?)",
-            min(retention.keepAbove, journalStart.sequence + Int64(limit) - 1),
+            min(retention.keepAbove, durable, journalStart.sequence + Int64(limit) - 1),
             excess > 0 ? journalStart.position + excess : -1, oldest)
         guard let last else { return 0 }
         try writer.run("DELETE FROM journal WHERE sequence <= \(last[0])")
         let count = writer.changeCount
         try readJournalStart(writer)
+        journalIndex?.journalWasTrimmed()
         return count
     }
 
-    public func maintain() {
+    public func maintain() throws(StoreFailure) {
+        try journalIndex?.advance(to: lastSequence)
+        try journalIndex?.purge(before: journalStart.sequence)
         let checkpointer = connections.withLock { $0?.checkpointer }
         guard let checkpointer, checkpointer.isDue() else { return }
         updateMeasures()
         // Copying pages is done; what is left is short and must happen between two commits (see `Checkpointer`).
-        if checkpointer.mayRestart { checkpointer.restart { writer?.restartLog() } }
+        if checkpointer.mayRestart { checkpointer.restart { writer?.checkpoint() } }
     }
 
     private func updateMeasures() {
         let bytes = (journalWriter?.position ?? 0) - journalStart.position
         let records = max(lastSequence - journalStart.sequence + 1, 0)
-        let path = directory.databasePath
-        let fileBytes = DataDirectory.size(of: path) + DataDirectory.size(of: path + "-wal")
+        let fileBytes = Schema.allCases.reduce(Int64(0)) { sum, schema in
+            let path = directory.path(of: schema)
+            return sum + DataDirectory.size(of: path) + DataDirectory.size(of: path + "-wal")
+        }
         measures.withLock { measures in
             measures.journalBytes = max(bytes, 0)
             measures.journalRecords = records
@@ -186,7 +211,7 @@ public final class SQLiteStore: TwinStore {
     // MARK: Readers
 
     public func thing(_ id: ThingID) throws(StoreFailure) -> ThingState? {
-        try read { db in
+        try read(\.twins) { db in
             let statement = try db.cachedStatement(
                 sql: "SELECT policy, revision, created, modified, json FROM thing WHERE id = ?")
             guard let row = try Row.fetchOne(statement, arguments: [id.text]) else { return nil }
@@ -199,7 +224,7 @@ public final class SQLiteStore: TwinStore {
     }
 
     public func policy(_ id: PolicyID) throws(StoreFailure) -> PolicyState? {
-        try read { db in
+        try read(\.twins) { db in
             let statement = try db.cachedStatement(
                 sql: "SELECT revision, created, modified, json FROM policy WHERE id = ?")
             guard let row = try Row.fetchOne(statement, arguments: [id.text]) else { return nil }
@@ -210,7 +235,7 @@ public final class SQLiteStore: TwinStore {
     }
 
     public func journal(after sequence: Int64, limit: Int) throws(StoreFailure) -> [JournalRecord] {
-        try read { db in
+        try read(\.journal) { db in
             let rows = try Row.fetchCursor(
                 db,
                 sql: """
@@ -261,8 +286,10 @@ public final class SQLiteStore: TwinStore {
         return bytes.map { JSONText(uncheckedBytes: [UInt8]($0)) }
     }
 
-    private func read<Value>(_ body: (Database) throws -> Value) throws(StoreFailure) -> Value {
-        guard let readers = connections.withLock({ $0?.readers }) else { throw Self.closedFailure }
+    private func read<Value>(
+        _ file: KeyPath<Connections, DatabasePool>, _ body: (Database) throws -> Value
+    ) throws(StoreFailure) -> Value {
+        guard let readers = connections.withLock({ $0?[keyPath: file] }) else { throw Self.closedFailure }
         return try asStoreFailure { try readers.read(body) }
     }
 }

@@ -2,11 +2,51 @@
 // is refused and never touched.
 import GRDB
 
-enum Schema {
+/// A file of the store, each with a schema of its own.
+enum Schema: String, CaseIterable {
+    /// The truth: what happened, in its order.
+    case journal
+    /// The rows, which can be rebuilt from the journal.
+    case twins
+
     /// The newest version this program knows.
     static let version = 1
 
-    static func migrator() -> DatabaseMigrator {
+    /// Bytes of a page. A commit appends to the journal and writes at least one page, so small ones halve what goes to
+    /// the disk at one message per commit; rows are written many at a time and like larger ones (ARCHITECTURE.md).
+    var pageBytes: Int {
+        switch self {
+        case .journal: 512
+        case .twins: 4096
+        }
+    }
+
+    var migrator: DatabaseMigrator {
+        switch self {
+        case .journal: Self.journalMigrator()
+        case .twins: Self.twinsMigrator()
+        }
+    }
+
+    private static func twinsMigrator() -> DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("v1") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE thing (
+                        id TEXT PRIMARY KEY NOT NULL, policy TEXT, revision INTEGER NOT NULL,
+                        created INTEGER NOT NULL, modified INTEGER NOT NULL, json BLOB);
+                    CREATE TABLE policy (
+                        id TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL,
+                        created INTEGER NOT NULL, modified INTEGER NOT NULL, json BLOB);
+                    CREATE TABLE cursor (name TEXT PRIMARY KEY NOT NULL, sequence INTEGER NOT NULL) WITHOUT ROWID;
+                    INSERT INTO cursor VALUES ('rows', 0);
+                    """)
+        }
+        return migrator
+    }
+
+    private static func journalMigrator() -> DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("v1") { db in
             // `position` is the running total of record bytes since the first one: the size of the journal is a
@@ -22,14 +62,8 @@ enum Schema {
                         entity TEXT NOT NULL, kind INTEGER NOT NULL, revision INTEGER NOT NULL,
                         sequence INTEGER NOT NULL,
                         PRIMARY KEY (entity, kind, revision)) WITHOUT ROWID;
-                    CREATE TABLE thing (
-                        id TEXT PRIMARY KEY NOT NULL, policy TEXT, revision INTEGER NOT NULL,
-                        created INTEGER NOT NULL, modified INTEGER NOT NULL, json BLOB);
-                    CREATE TABLE policy (
-                        id TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL,
-                        created INTEGER NOT NULL, modified INTEGER NOT NULL, json BLOB);
                     CREATE TABLE cursor (name TEXT PRIMARY KEY NOT NULL, sequence INTEGER NOT NULL) WITHOUT ROWID;
-                    INSERT INTO cursor VALUES ('rows', 0), ('journal_index', 0);
+                    INSERT INTO cursor VALUES ('journal_index', 0);
                     """)
         }
         return migrator

@@ -1,13 +1,14 @@
-// The one connection that writes. It belongs to the C API alone: GRDB watches the transactions of its own connections
+// A connection that writes one of the store's files. It belongs to the C API alone: GRDB watches the transactions of its own connections
 // and does not allow others to end them.
 import GRDBSQLite
 import TwinspanEngine
 
-/// An owned connection of the C API. Used by the committer's thread only.
+/// An owned connection of the C API. Used by one thread only.
 final class WriterConnection {
     let handle: OpaquePointer
 
-    init(path: String, durability: Durability) throws(StoreFailure) {
+    /// - Parameter isSynced: whether every transaction is on the disk when it has returned.
+    init(path: String, isSynced: Bool) throws(StoreFailure) {
         var opened: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX
         let code = sqlite3_open_v2(path, &opened, flags, nil)
@@ -16,7 +17,7 @@ final class WriterConnection {
         guard code == SQLITE_OK else { throw StoreFailure(code: code, message: String(cString: sqlite3_errmsg(opened))) }
         sqlite3_extended_result_codes(handle, 1)
         sqlite3_busy_timeout(handle, 5000)
-        try run("PRAGMA synchronous = \(durability == .full ? "FULL" : "NORMAL")")
+        try run("PRAGMA synchronous = \(isSynced ? "FULL" : "NORMAL")")
         // Checkpoints are the checkpointer's work; a commit never pays for one.
         try run("PRAGMA wal_autocheckpoint = 0")
         try run("PRAGMA journal_size_limit = \(Checkpointer.restartBytes)")
@@ -47,14 +48,32 @@ final class WriterConnection {
         return (0..<sqlite3_column_count(statement.handle)).map { sqlite3_column_int64(statement.handle, $0) }
     }
 
+    /// The text of the first column of the first row; nil without a row.
+    func text(_ sql: String) throws(StoreFailure) -> String? {
+        let statement = try Statement(handle, sql)
+        let code = sqlite3_step(statement.handle)
+        guard code == SQLITE_ROW else {
+            try statement.check(code)
+            return nil
+        }
+        return sqlite3_column_text(statement.handle, 0).map { String(cString: $0) }
+    }
+
     /// Number of rows the last statement changed.
     var changeCount: Int { Int(sqlite3_changes(handle)) }
 
-    /// Copies what is left of the log and starts it from its beginning. Does nothing while readers need it.
-    func restartLog() {
-        // A busy reader only means that the next round tries again.
-        sqlite3_busy_timeout(handle, 0)
-        sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_RESTART, nil, nil)
-        sqlite3_busy_timeout(handle, 5000)
+    /// Moves the pages of the log to their place, syncs them, and lets the log start from its beginning. Returns false
+    /// when a reader still needed the log; the next round tries again.
+    @discardableResult
+    func checkpoint() -> Bool {
+        sqlite3_busy_timeout(handle, 100)
+        defer { sqlite3_busy_timeout(handle, 5000) }
+        return sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_RESTART, nil, nil) == SQLITE_OK
+    }
+
+    /// Ends a transaction that has failed, unless SQLite has done so already.
+    func rollBack() {
+        // The connection is closed after a failure whatever this says: the transaction is gone either way.
+        if sqlite3_get_autocommit(handle) == 0 { sqlite3_exec(handle, "ROLLBACK", nil, nil, nil) }
     }
 }

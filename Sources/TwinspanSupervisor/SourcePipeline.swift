@@ -22,6 +22,8 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
     private let limits: JSONLimits
     private var scratch: [UInt8] = []
     private var correlationIDs: CorrelationIDs
+    /// Changes of the batch whose commit is awaited.
+    private var changesAwaited = 0
 
     /// Headers of one signal, all together (spec/protocol.md §13).
     static let headerBytesMax = 5120
@@ -52,8 +54,8 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         }
         engine.commitSoon()
         counters.add(.mapped, tally.mapped)
-        counters.add(.committed, tally.committed)
         counters.add(.unchanged, tally.unchanged)
+        changesAwaited = tally.committed
         // While the store is closed nothing was judged: the whole batch goes back to the broker.
         return tally.isRefused ? Ticket(sequence: .max, epoch: -1) : Ticket(sequence: tally.sequence, epoch: tally.epoch)
     }
@@ -69,7 +71,9 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
     func settled(_ batch: MessageBatch, as settlement: Settlement) {
         counters.setInFlight(0)
         switch settlement {
-        case .committed: counters.add(.acknowledged, batch.count)
+        case .committed:
+            counters.add(.committed, changesAwaited)
+            counters.add(.acknowledged, batch.count)
         case .rejected, .pending: counters.add(.retried, .inbound, reason: "store", batch.count)
         }
     }

@@ -79,6 +79,17 @@ public final class BrokerProcess: @unchecked Sendable {
     /// Ends the broker at once.
     public func kill() { child?.end(with: SIGKILL) }
 
+    /// Freezes the broker: connections stay, and nobody answers.
+    public func pause() { signal(SIGSTOP) }
+
+    /// Lets a frozen broker go on.
+    public func resume() { signal(SIGCONT) }
+
+    private func signal(_ number: Int32) {
+        guard let process = child?.process, process > 0 else { return }
+        Foundation.kill(process, number)
+    }
+
     /// Everything the broker has logged.
     // An unreadable log reads as empty: it only serves to explain failures.
     public var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }

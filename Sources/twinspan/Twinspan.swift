@@ -15,7 +15,8 @@ struct Twinspan: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            ServeCommand.self, LintCommand.self,
+            ServeCommand.self, LintCommand.self, MapCommand.self, SimulateCommand.self, HashPasswordCommand.self,
+            DemoCommand.self,
         ])
 }
 

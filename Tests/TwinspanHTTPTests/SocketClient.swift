@@ -64,6 +64,11 @@ enum SocketClient {
         }
     }
 
+    /// Everything the server sends until it closes, as text.
+    static func text(from descriptor: Int32) -> String {
+        String(decoding: read(from: descriptor), as: UTF8.self)
+    }
+
     private static func parse(_ bytes: [UInt8], isHead: Bool) throws -> Answer {
         let text = String(decoding: bytes, as: UTF8.self)
         guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else {

@@ -21,6 +21,30 @@ public struct ConfigurationPath: Sendable, Hashable, CustomStringConvertible, Ex
     public init(_ steps: [Step]) { self.steps = steps }
     public init(arrayLiteral elements: Step...) { steps = elements }
 
+    /// Reads a JSON pointer. Numbers are indices; `~1` stands for a slash and `~0` for a tilde.
+    init(pointer: String) {
+        steps = pointer.split(separator: "/").map { segment in
+            if let index = Int(segment) { return .index(index) }
+            return .key(Self.unescaped(segment))
+        }
+    }
+
+    private static func unescaped(_ segment: Substring) -> String {
+        var text = ""
+        var isEscape = false
+        for character in segment {
+            if isEscape {
+                text.append(character == "1" ? "/" : character == "0" ? "~" : character)
+                isEscape = false
+            } else if character == "~" {
+                isEscape = true
+            } else {
+                text.append(character)
+            }
+        }
+        return text
+    }
+
     /// The path of an entry.
     public func key(_ key: String) -> ConfigurationPath { ConfigurationPath(steps + [.key(key)]) }
 

@@ -30,3 +30,28 @@ struct Spot {
         }
     }
 }
+
+extension YAMLNode {
+    /// Where a value stands; the nearest thing around it when it is absent. Keys are compared without regard to case
+    /// if need be, because header names are.
+    func spot(at path: ConfigurationPath) -> Spot {
+        var node = self
+        for step in path.steps {
+            switch step {
+            case .key(let key):
+                guard let pair = node[key] ?? node.mapping?.first(where: { $0.key.lowercased() == key.lowercased() })
+                else { return Spot(of: node) }
+                node = pair.value
+            case .index(let index):
+                if let elements = node.sequence, elements.indices.contains(index) {
+                    node = elements[index]
+                } else if let pair = node["\(index)"] {
+                    node = pair.value
+                } else {
+                    return Spot(of: node)
+                }
+            }
+        }
+        return Spot(of: node)
+    }
+}

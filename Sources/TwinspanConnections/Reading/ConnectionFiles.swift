@@ -92,7 +92,8 @@ public enum ConnectionFiles {
         return LoadedConnections(connections: usable, diagnostics: sink.diagnostics, files: files)
     }
 
-    private static func expand(
+    /// The files of paths, in order and each once; paths that lead nowhere are reported.
+    static func expand(
         _ paths: [String], _ environment: ConfigurationEnvironment, _ sink: DiagnosticSink
     ) -> [String] {
         var files: [String] = []

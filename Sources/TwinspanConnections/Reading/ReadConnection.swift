@@ -16,28 +16,11 @@ struct ReadConnection {
     var targetIndices: [Int] = []
 
     /// Where a value stands; the nearest thing around it when it is absent.
-    func spot(at path: ConfigurationPath) -> Spot {
-        var node = document
-        for step in path.steps {
-            switch step {
-            case .key(let key):
-                guard let pair = node[key] ?? node.mapping?.first(where: { $0.key.lowercased() == key.lowercased() })
-                else { return Spot(of: node) }
-                node = pair.value
-            case .index(let index):
-                guard let elements = node.sequence, elements.indices.contains(index) else { return Spot(of: node) }
-                node = elements[index]
-            }
-        }
-        return Spot(of: node)
-    }
+    func spot(at path: ConfigurationPath) -> Spot { document.spot(at: path) }
 
     /// A pointer into the draft as a path in the document: sources that could not be read are missing in the draft.
     func documentPath(_ pointer: String) -> ConfigurationPath {
-        var steps = pointer.split(separator: "/").map { segment -> ConfigurationPath.Step in
-            if let index = Int(segment) { return .index(index) }
-            return .key(Self.unescaped(segment))
-        }
+        var steps = ConfigurationPath(pointer: pointer).steps
         if steps.count >= 2, case .index(let index) = steps[1] {
             if steps[0] == .key("sources"), sourceIndices.indices.contains(index) {
                 steps[1] = .index(sourceIndices[index])
@@ -46,21 +29,5 @@ struct ReadConnection {
             }
         }
         return ConfigurationPath(steps)
-    }
-
-    private static func unescaped(_ segment: Substring) -> String {
-        var text = ""
-        var isEscape = false
-        for character in segment {
-            if isEscape {
-                text.append(character == "1" ? "/" : character == "0" ? "~" : character)
-                isEscape = false
-            } else if character == "~" {
-                isEscape = true
-            } else {
-                text.append(character)
-            }
-        }
-        return text
     }
 }

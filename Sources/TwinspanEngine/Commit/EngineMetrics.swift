@@ -31,16 +31,20 @@ public final class EngineMetrics: Sendable {
     public var snapshot: Snapshot { state.withLock { $0 } }
 
     /// A commit of `changes`, the oldest of which had waited for `microseconds` when it was durable.
-    func committed(changes: Int, rows: Int, rowsCursor: Int64, oldestWaited microseconds: Int64) {
+    func committed(changes: Int, oldestWaited microseconds: Int64) {
         state.withLock { state in
             state.commits += 1
             state.changes += Int64(changes)
-            state.rowsWritten += Int64(rows)
-            state.rowsCursor = rowsCursor
-            guard changes > 0 else { return }
             let bucket = Self.latencyBounds.firstIndex { microseconds <= $0 } ?? Self.latencyBounds.count
             state.latencyBuckets[bucket] += 1
             state.latencySumMicroseconds += microseconds
+        }
+    }
+
+    func rowsWritten(_ count: Int, cursor: Int64) {
+        state.withLock { state in
+            state.rowsWritten += Int64(count)
+            state.rowsCursor = cursor
         }
     }
 

@@ -1,118 +1,73 @@
-// Committed states that are not written as rows yet. Rows are written behind: several changes of one thing become one
+// Committed states that are not written as rows yet. Rows are written behind: several changes of one entity become one
 // row. Until then this is where a reader finds the newest committed state of an entity that the cache has let go.
-// Written by the committer, read by every thread that loads an entity.
+// The committer adds, the row writer takes a whole generation at a time, every thread that loads an entity reads.
 import Synchronization
-import TwinspanJSON
 import TwinspanProtocol
 
-/// The rows still to be written, oldest first.
+/// The rows still to be written: a generation that gathers, and one that is being written.
 final class RowBacklog: Sendable {
-    private enum Key: Hashable {
-        case thing(ThingID)
-        case policy(PolicyID)
-    }
-
-    fileprivate enum State {
-        case thing(ThingState)
-        case policy(PolicyState)
-    }
-
-    fileprivate struct Waiting {
-        var state: State
-        /// Sequence and time of its first change since the row was written.
-        var firstSequence: Int64
-        var since: UInt64
+    private struct Generation {
+        var things: [ThingID: ThingState] = [:]
+        var policies: [PolicyID: PolicyState] = [:]
+        /// Everything up to here is in this generation or in rows.
+        var upTo: Int64 = 0
+        var count: Int { things.count + policies.count }
     }
 
     private struct Content {
-        var waiting: [Key: Waiting] = [:]
-        /// Keys by their first change, each once.
-        var order: [(key: Key, firstSequence: Int64)] = []
-        var head = 0
+        var gathering = Generation()
+        var writing: Generation?
     }
 
     private let content = Mutex(Content())
 
-    /// Number of rows that wait.
-    var count: Int { content.withLock { $0.waiting.count } }
+    /// Number of rows that wait, those being written included.
+    var count: Int { content.withLock { $0.gathering.count + ($0.writing?.count ?? 0) } }
 
     /// The newest committed state of a thing whose row is not written yet.
     func thing(_ id: ThingID) -> ThingState? {
-        content.withLock { content in
-            guard case .thing(let state)? = content.waiting[.thing(id)]?.state else { return nil }
-            return state
-        }
+        content.withLock { $0.gathering.things[id] ?? $0.writing?.things[id] }
     }
 
     /// The newest committed state of a policy whose row is not written yet.
     func policy(_ id: PolicyID) -> PolicyState? {
-        content.withLock { content in
-            guard case .policy(let state)? = content.waiting[.policy(id)]?.state else { return nil }
-            return state
-        }
+        content.withLock { $0.gathering.policies[id] ?? $0.writing?.policies[id] }
     }
 
-    /// Notes the states of a committed batch.
-    func add(_ batch: CommitBatch, now: UInt64) {
+    /// Notes the states of a committed batch; returns how many rows gather, and whether these were the first.
+    func add(_ batch: CommitBatch) -> (count: Int, isFirst: Bool) {
         content.withLock { content in
-            var sequence = batch.firstSequence
+            let isFirst = content.gathering.count == 0
             for change in batch.changes {
                 switch change.content {
-                case .thing(let event, let after):
-                    Self.add(.thing(event.thingID), .thing(after), sequence, now, &content)
-                case .policy(let event, let after):
-                    Self.add(.policy(event.policyID), .policy(after), sequence, now, &content)
+                case .thing(let event, let after): content.gathering.things[event.thingID] = after
+                case .policy(let event, let after): content.gathering.policies[event.policyID] = after
                 }
-                sequence += 1
             }
+            content.gathering.upTo = batch.lastSequence
+            return (content.gathering.count, isFirst)
         }
     }
 
-    private static func add(_ key: Key, _ state: State, _ sequence: Int64, _ now: UInt64, _ content: inout Content) {
-        // One lookup for the frequent case of a thing that waits already.
-        if content.waiting[key]?.replace(state) == nil {
-            content.waiting[key] = Waiting(state: state, firstSequence: sequence, since: now)
-            content.order.append((key, sequence))
-        }
-    }
-
-    /// The oldest rows, at most `limit`, that have waited since before `oldest`; and the cursor that holds once they
-    /// are written, given that everything up to `committed` is in the journal. They stay here until `remove`.
-    func due(limit: Int, waitingSince oldest: UInt64, committed: Int64) -> RowBatch {
+    /// The generation to write: the one whose writing failed before, else everything that has gathered; nil when there
+    /// is nothing. It stays readable here until `written`.
+    func nextRows() -> RowBatch? {
         content.withLock { content in
-            var rows = RowBatch(cursor: committed)
-            var index = content.head
-            while index < content.order.count, rows.count < limit {
-                let key = content.order[index].key
-                guard let waiting = content.waiting[key], waiting.since <= oldest else { break }
-                switch (key, waiting.state) {
-                case (.thing(let id), .thing(let state)): rows.things.append((id, state))
-                case (.policy(let id), .policy(let state)): rows.policies.append((id, state))
-                default: preconditionFailure("a backlog entry holds the state of another kind")
-                }
-                index += 1
+            if content.writing == nil, content.gathering.count > 0 {
+                content.writing = content.gathering
+                content.gathering = Generation()
+                content.gathering.upTo = content.writing?.upTo ?? 0
             }
-            if index < content.order.count { rows.cursor = content.order[index].firstSequence - 1 }
+            guard let writing = content.writing else { return nil }
+            var rows = RowBatch(cursor: writing.upTo)
+            rows.things = writing.things.map { ($0.key, $0.value) }
+            rows.policies = writing.policies.map { ($0.key, $0.value) }
             return rows
         }
     }
 
-    /// Forgets the oldest `count` rows, which are written now. Called before newer states are added.
-    func remove(_ count: Int) {
-        content.withLock { content in
-            for index in content.head..<content.head + count { content.waiting[content.order[index].key] = nil }
-            content.head += count
-            if content.head > 1024, content.head > content.order.count / 2 {
-                content.order.removeSubrange(..<content.head)
-                content.head = 0
-            }
-        }
-    }
-}
-
-extension RowBacklog.Waiting {
-    /// Takes a newer state for the same row.
-    fileprivate mutating func replace(_ newer: RowBacklog.State) -> Void {
-        state = newer
+    /// The rows of `nextRows` are in the store now.
+    func written() {
+        content.withLock { $0.writing = nil }
     }
 }

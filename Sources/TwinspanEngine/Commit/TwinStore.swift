@@ -4,8 +4,9 @@ public import TwinspanProtocol
 
 /// A durable store of one engine.
 ///
-/// Threads: everything under "writer" is called by the committer's thread only, one call at a time. Everything under
-/// "readers" may be called by any thread at any time between `open` and `close`.
+/// Threads: everything under "writer" is called by the committer's thread only, one call at a time; `write` by the row
+/// writer's thread, never while the store is opened or closed. Everything under "readers" may be called by any thread at
+/// any time between `open` and `close`.
 public protocol TwinStore: AnyObject, Sendable {
     // Writer.
 
@@ -14,15 +15,17 @@ public protocol TwinStore: AnyObject, Sendable {
     func open(discardingAfter committed: Int64?) throws(StoreFailure) -> StorePosition
     /// Closes the store; nothing may be called on it until it is opened again.
     func close()
-    /// Appends a batch to the journal and writes rows, durably and in one transaction. After it has thrown, nothing of
-    /// it is stored, and the store must be closed and opened before anything else is written.
-    func commit(_ batch: CommitBatch, rows: RowBatch) throws(StoreFailure)
+    /// Appends a batch to the journal, durably and in one transaction. After it has thrown, nothing of it counts as
+    /// stored, and the store must be closed and opened before anything else is written.
+    func commit(_ batch: CommitBatch) throws(StoreFailure)
+    /// Writes rows and their cursor. They need not be durable at once: the journal has them.
+    func write(_ rows: RowBatch) throws(StoreFailure)
     /// Writes and syncs a few bytes, to learn whether the store accepts changes again.
     func probe() throws(StoreFailure)
     /// Deletes at most `limit` records from the journal's start that retention no longer keeps; returns how many went.
     func trimJournal(_ retention: JournalRetention, now: Timestamp, limit: Int) throws(StoreFailure) -> Int
-    /// Brings written pages to their final place where that does not hold up commits.
-    func maintain()
+    /// Does a little of the work that can wait: the index of the journal, and bringing pages to their final place.
+    func maintain() throws(StoreFailure)
 
     // Readers.
 
@@ -84,7 +87,7 @@ public struct JournalRecord: Sendable {
     }
 }
 
-/// How much of the journal is kept.
+/// How much of the journal is kept. Whatever it says, records that the rows do not have durably are kept.
 public struct JournalRetention: Sendable, Equatable {
     /// The most bytes of records.
     public var bytes: Int64

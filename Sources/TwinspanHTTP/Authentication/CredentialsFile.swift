@@ -32,8 +32,10 @@ public struct CredentialsFile: Sendable {
 
     static func parse(_ text: String, path: String) throws(CredentialsFileFailure) -> [BasicUser] {
         var users: [BasicUser] = []
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let line = line.last == "\r" ? line.dropLast() : line
+        // By bytes: to Swift, CR and LF together are one character and no line end.
+        let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        for (index, bytes) in lines.enumerated() {
+            let line = Substring(bytes.last == UInt8(ascii: "\r") ? bytes.dropLast() : bytes)
             if line.isEmpty || line.hasPrefix("#") { continue }
             guard let colon = line.firstIndex(of: ":"), colon != line.startIndex else {
                 throw CredentialsFileFailure(path: path, what: "line \(index + 1) is not 'user:password'")

@@ -95,11 +95,33 @@ public struct TopicPath: Sendable, Equatable {
             }
             return .messages(subject: subject)
         case "acks" where group == .things: return .acks(label: rest.remainder)
-        case "search" where group == .things: return .search(rest.next() ?? "")
-        case "streaming": return .streaming(rest.next() ?? "")
-        case "announcements": return .announcements(rest.remainder ?? "")
+        case "search" where group == .things:
+            return .search(try action(&rest, of: searchActions, word, text: text))
+        case "streaming": return .streaming(try action(&rest, of: streamingActions, word, text: text))
+        case "announcements":
+            guard let name = rest.remainder, !name.isEmpty else {
+                throw unknown(text, "The name of the announcement is missing.")
+            }
+            return .announcements(name)
         default: throw unknown(text, "The criterion '\(word.shortened)' is not known.")
         }
+    }
+
+    private static let searchActions: Set<String> = [
+        "subscribe", "request", "cancel", "created", "next", "complete", "failed", "error",
+    ]
+    private static let streamingActions: Set<String> = [
+        "subscribeForPersistedEvents", "request", "cancel", "created", "next", "complete", "failed", "error",
+    ]
+
+    private static func action(
+        _ rest: inout Segments, of known: Set<String>, _ word: String, text: String
+    ) throws(TwinspanError) -> String {
+        let action = rest.next() ?? ""
+        guard known.contains(action) else {
+            throw unknown(text, "The \(word) action '\(action.shortened)' is not known.")
+        }
+        return action
     }
 
     private static func unknown(_ text: String, _ why: String) -> TwinspanError {

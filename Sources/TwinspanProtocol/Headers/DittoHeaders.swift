@@ -82,7 +82,8 @@ public struct DittoHeaders: Sendable, Equatable {
     /// `response-required`; true when absent, and false when a `timeout` of zero is given (§8.4).
     public var isResponseRequired: Bool {
         if let value = self[.responseRequired] { return value.isTrue }
-        return true
+        guard let timeout = text(.timeout) else { return true }
+        return HeaderDuration.milliseconds(timeout) != 0
     }
 
     /// The text of a header, whether it was sent as text or as another scalar.

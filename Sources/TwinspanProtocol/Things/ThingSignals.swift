@@ -89,6 +89,7 @@ extension ThingCommand {
         self.init(
             thingID: thingID, action: action, resource: resource, value: envelope.value, headers: envelope.headers,
             fields: envelope.fields)
+        try headers.checkValues()
         try checkForm()
     }
 

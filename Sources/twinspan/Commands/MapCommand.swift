@@ -3,6 +3,7 @@ import ArgumentParser
 import Glibc
 import TwinspanConnections
 import TwinspanJSON
+import TwinspanProtocol
 import TwinspanSupervisor
 
 struct MapCommand: ParsableCommand {

@@ -1,7 +1,6 @@
 // `twinspan simulate`: a fleet of sensors that publishes real MQTT messages to a broker.
 import ArgumentParser
 import Glibc
-import Synchronization
 import TwinspanConnections
 import TwinspanJSON
 import TwinspanProtocol
@@ -85,18 +84,19 @@ struct SimulateCommand: ParsableCommand {
     }
 
     private func brokerURI() throws(TwinspanError) -> ConnectionURI {
+        let uri: ConnectionURI
         do throws(ConnectionURIError) {
-            let uri = try ConnectionURI.parse(broker)
-            guard ["tcp", "mqtt", "ssl", "mqtts"].contains(uri.scheme) else {
-                throw ConnectionURIError(
-                    range: 0..<uri.scheme.utf8.count, message: "'\(uri.scheme)' is no scheme of MQTT",
-                    hint: "write tcp://host:port, or ssl://host:port for TLS")
-            }
-            return uri
+            uri = try ConnectionURI.parse(broker)
         } catch {
             throw TwinspanError(
-                code: "broker", status: 400, message: "--broker: \(error.message).", description: error.hint)
+                code: "broker", status: 400, message: "--broker: \(error.message);", description: error.hint)
         }
+        guard ["tcp", "mqtt", "ssl", "mqtts"].contains(uri.scheme) else {
+            throw TwinspanError(
+                code: "broker", status: 400, message: "--broker: '\(uri.scheme)' is no scheme of MQTT;",
+                description: "write tcp://host:port, or ssl://host:port for TLS")
+        }
+        return uri
     }
 
     private func finish(_ feed: FleetFeed, _ tally: FleetPublisher.Tally, _ progress: SimulationProgress) throws {
@@ -131,126 +131,5 @@ struct SimulateCommand: ParsableCommand {
         let units = ["ms": 0.001, "": 1, "s": 1, "m": 60, "h": 3600]
         guard let number = Double(digits), let unit = units[String(text.dropFirst(digits.count))] else { return nil }
         return number * unit
-    }
-}
-
-/// A wish to end, from a signal.
-final class Interrupt: Sendable {
-    private let flag = Atomic<Bool>(false)
-    func request() { flag.store(true, ordering: .releasing) }
-    var isRequested: Bool { flag.load(ordering: .acquiring) }
-}
-
-/// Offers the fleet's messages to the publisher at a steady rate. Confined to the thread that runs it.
-struct FleetFeed {
-    let publisher: FleetPublisher
-    let clock: SystemClock
-    let topic: String
-    let rate: Int
-    let countLimit: Int?
-    let secondsLimit: Double?
-    /// Messages handed to the publisher, creations included.
-    private(set) var published = 0
-    private(set) var seconds = 0.0
-    private var readings = 0
-
-    init(
-        publisher: FleetPublisher, clock: SystemClock, topic: String, rate: Int, countLimit: Int?, secondsLimit: Double?
-    ) {
-        self.publisher = publisher
-        self.clock = clock
-        self.topic = topic
-        self.rate = rate
-        self.countLimit = countLimit
-        self.secondsLimit = secondsLimit
-    }
-
-    /// Publishes until a limit, a signal, or the end of the publisher.
-    mutating func run(_ fleet: inout SimulatedFleet, until interrupt: Interrupt, progress: SimulationProgress) {
-        let start = clock.monotonic
-        defer { seconds = Double(clock.monotonic - start) / 1e9 }
-        for creation in fleet.creations() where !offer(creation, interrupt) { return }
-        var due = clock.monotonic
-        let interval = UInt64(1_000_000_000 / rate)
-        while !isOver(interrupt, start) {
-            let now = clock.monotonic
-            // What could not be sent in time is not made up for in a burst: a second behind starts anew.
-            if now > due, now - due > 1_000_000_000 { due = now }
-            while due <= now, countLimit.map({ readings < $0 }) ?? true {
-                guard offer(fleet.reading(), interrupt) else { return }
-                readings += 1
-                due += interval
-            }
-            progress.show(published: published, tally: publisher.snapshot, now: now)
-            usleep(UInt32(min(max((due > now ? due - now : 0) / 1000, 500), 20_000)))
-        }
-        waitForConfirmations(interrupt)
-    }
-
-    private func isOver(_ interrupt: Interrupt, _ start: UInt64) -> Bool {
-        if interrupt.isRequested || publisher.snapshot.hasEnded { return true }
-        if let countLimit, readings >= countLimit { return true }
-        return secondsLimit.map { Double(clock.monotonic - start) / 1e9 >= $0 } ?? false
-    }
-
-    /// Waits while the queue is full; false when it is no use any more.
-    private mutating func offer(_ message: (id: ThingID, payload: [UInt8]), _ interrupt: Interrupt) -> Bool {
-        let topic = "\(topic)/\(message.id)"
-        while !publisher.offer(topic: topic, payload: message.payload, at: clock.monotonic) {
-            if interrupt.isRequested || publisher.snapshot.hasEnded { return false }
-            usleep(1000)
-        }
-        published += 1
-        return true
-    }
-
-    private func waitForConfirmations(_ interrupt: Interrupt) {
-        let deadline = clock.monotonic + 10_000_000_000
-        while clock.monotonic < deadline {
-            let tally = publisher.snapshot
-            if tally.confirmed + tally.refused >= published || tally.hasEnded { return }
-            usleep(2000)
-        }
-    }
-}
-
-/// One line that is written again and again on a terminal; a line every five seconds elsewhere.
-final class SimulationProgress: Sendable {
-    private struct Last {
-        var shownAt: UInt64 = 0
-        var confirmed = 0
-        var isLineOpen = false
-    }
-
-    private let isSilent: Bool
-    private let isTerminal = isatty(STDOUT_FILENO) == 1
-    private let rate: Int
-    private let last = Mutex(Last())
-
-    init(isSilent: Bool, rate: Int) {
-        self.isSilent = isSilent
-        self.rate = rate
-    }
-
-    func show(published: Int, tally: FleetPublisher.Tally, now: UInt64) {
-        let line = last.withLock { last -> String? in
-            let interval: UInt64 = isTerminal ? 1_000_000_000 : 5_000_000_000
-            guard !isSilent else { return nil }
-            if last.shownAt == 0 { last.shownAt = now }
-            guard now - last.shownAt >= interval else { return nil }
-            let perSecond = Double(tally.confirmed - last.confirmed) / (Double(now - last.shownAt) / 1e9)
-            last.shownAt = now
-            last.confirmed = tally.confirmed
-            last.isLineOpen = isTerminal
-            let state = tally.isOpen ? "" : "   \(tally.failure?.message ?? "connecting")"
-            return "published \(published)   confirmed \(tally.confirmed)   \(fixed(perSecond, 0))/s of \(rate)/s\(state)"
-        }
-        guard let line else { return }
-        StandardOutput.write(isTerminal ? "\r\(line)\u{1B}[K" : line + "\n")
-    }
-
-    /// Ends the line that was written again and again.
-    func end() {
-        if last.withLock({ $0.isLineOpen }) { StandardOutput.write("\r\u{1B}[K") }
     }
 }

@@ -124,8 +124,6 @@ final class LoadGenerator: @unchecked Sendable {
 
     private func take(_ limit: Int) -> [Message] {
         guard limit > 0 else { return [] }
-        let known = state.current
-        guard known.head < known.waiting.count else { return [] }
         return state.update { state in
             var count = min(limit, state.waiting.count - state.head)
             if state.rate > 0 {

@@ -1,0 +1,55 @@
+// The broker of the demo: the one that already answers, or a Mosquitto of the demo's own.
+import Glibc
+
+/// Where the demo's messages go.
+struct DemoBroker {
+    /// The child, when the demo had to start one.
+    let child: ChildProcess?
+    /// For people.
+    let description: String
+
+    /// Uses what answers at the port, or starts Mosquitto there with a configuration in `directory`.
+    init(port: Int, directory: String) throws(ChildFailure) {
+        let client = LoopbackClient(host: "127.0.0.1", port: port)
+        if client.isAnswering {
+            child = nil
+            description = "on 127.0.0.1:\(port) (was running already)"
+            return
+        }
+        guard let program = Self.programs.first(where: { access($0, X_OK) == 0 }) else {
+            throw ChildFailure(
+                description: "no broker answers on 127.0.0.1:\(port) and mosquitto is not installed.\n"
+                    + "  → apt-get install mosquitto, or `make run`, which does it")
+        }
+        let configuration = "\(directory)/mosquitto.conf"
+        // Without a limit, because a broker drops what exceeds its queue without telling anybody.
+        let text = "listener \(port) 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\n"
+        guard SmallFile.write(text, to: configuration) else {
+            throw ChildFailure(description: "cannot write \(configuration): \(SystemError.text(errno))")
+        }
+        let child = try ChildProcess(
+            "mosquitto", [program, "-c", configuration], logPath: "\(directory)/mosquitto.log")
+        for _ in 0..<500 where child.isRunning && !client.isAnswering { usleep(10_000) }
+        guard child.isRunning, client.isAnswering else {
+            child.end(patience: .seconds(1))
+            throw ChildFailure(description: "mosquitto did not start:\n\(child.logTail(lines: 5))")
+        }
+        self.child = child
+        let version = child.logTail(lines: 50).split(separator: " ").drop { $0 != "version" }.dropFirst().first
+        description = "mosquitto \(version ?? "") on 127.0.0.1:\(port) (started by this demo)"
+    }
+
+    /// Debian puts it where only root's PATH looks.
+    private static let programs = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto"]
+}
+
+extension SmallFile {
+    /// Writes a file anew; false when it cannot be written.
+    static func write(_ text: String, to path: String) -> Bool {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        let bytes = Array(text.utf8)
+        return bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) } == bytes.count
+    }
+}

@@ -1,0 +1,147 @@
+import Testing
+import TwinspanConnections
+@testable import TwinspanEngine
+@testable import TwinspanHTTP
+
+@Suite("Metrics page")
+struct MetricsPageTests {
+    @Test("the page is text that Prometheus reads")
+    func golden() throws {
+        var store = StoreMeasures()
+        store.journalBytes = 4096
+        store.journalRecords = 40
+        store.fileBytes = 81920
+        let connection = try snapshot(
+            "plant", state: .failed,
+            counters: [
+                .init(direction: .inbound, outcome: "received", value: 12),
+                .init(direction: .outbound, outcome: "dropped", reason: "queue \"full\"\\\n", value: 2),
+                .init(direction: .inbound, outcome: "reconnects", reason: "connection-lost", value: 3),
+            ], queueDepth: 5, queueAge: 1.25)
+        var latency = Array(repeating: Int64(0), count: EngineMetrics.latencyBounds.count + 1)
+        latency[0] = 2
+        latency[3] = 1
+        latency[EngineMetrics.latencyBounds.count] = 1
+        let page = MetricsPage(
+            connections: [connection],
+            engine: EngineMetrics.Snapshot(
+                latencyBuckets: latency, latencySumMicroseconds: 2_500_123, commits: 4, changes: 40, failedCommits: 1,
+                rowsWritten: 7, trimmed: 9, rowsCursor: 33),
+            journalSequence: 40, store: store, isReady: false, failedLogins: 2, residentBytes: 12_345_678)
+        #expect(page.text.text == Self.expected)
+    }
+
+    static let expected = #"""
+        # HELP twinspan_connection_messages_total Messages of a connection by what became of them.
+        # TYPE twinspan_connection_messages_total counter
+        twinspan_connection_messages_total{connection="plant",type="mqtt",direction="inbound",outcome="received",reason=""} 12
+        twinspan_connection_messages_total{connection="plant",type="mqtt",direction="outbound",outcome="dropped",reason="queue \"full\"\\\n"} 2
+        # HELP twinspan_connection_reconnects_total Connections lost and made again, by reason.
+        # TYPE twinspan_connection_reconnects_total counter
+        twinspan_connection_reconnects_total{connection="plant",type="mqtt",direction="inbound",reason="connection-lost"} 3
+        # HELP twinspan_connection_state 1 for the state the connection is in.
+        # TYPE twinspan_connection_state gauge
+        twinspan_connection_state{connection="plant",type="mqtt",state="closed"} 0
+        twinspan_connection_state{connection="plant",type="mqtt",state="connecting"} 0
+        twinspan_connection_state{connection="plant",type="mqtt",state="open"} 0
+        twinspan_connection_state{connection="plant",type="mqtt",state="failed"} 1
+        twinspan_connection_state{connection="plant",type="mqtt",state="misconfigured"} 0
+        # HELP twinspan_connection_state_age_seconds How long the connection is in its state.
+        # TYPE twinspan_connection_state_age_seconds gauge
+        twinspan_connection_state_age_seconds{connection="plant",type="mqtt"} 12
+        # HELP twinspan_connection_in_flight Messages read whose commit is awaited.
+        # TYPE twinspan_connection_in_flight gauge
+        twinspan_connection_in_flight{connection="plant",type="mqtt"} 3
+        # HELP twinspan_connection_queue_messages Messages that wait for the broker.
+        # TYPE twinspan_connection_queue_messages gauge
+        twinspan_connection_queue_messages{connection="plant",type="mqtt"} 5
+        # HELP twinspan_connection_queue_bytes Bytes that wait for the broker.
+        # TYPE twinspan_connection_queue_bytes gauge
+        twinspan_connection_queue_bytes{connection="plant",type="mqtt"} 500
+        # HELP twinspan_connection_queue_age_seconds Age of the oldest message that waits.
+        # TYPE twinspan_connection_queue_age_seconds gauge
+        twinspan_connection_queue_age_seconds{connection="plant",type="mqtt"} 1.25
+        # HELP twinspan_commit_seconds Time from a change to its durable commit, for the oldest of each commit.
+        # TYPE twinspan_commit_seconds histogram
+        twinspan_commit_seconds_bucket{le="0.0001"} 2
+        twinspan_commit_seconds_bucket{le="0.0002"} 2
+        twinspan_commit_seconds_bucket{le="0.0004"} 2
+        twinspan_commit_seconds_bucket{le="0.0008"} 3
+        twinspan_commit_seconds_bucket{le="0.0016"} 3
+        twinspan_commit_seconds_bucket{le="0.0032"} 3
+        twinspan_commit_seconds_bucket{le="0.0064"} 3
+        twinspan_commit_seconds_bucket{le="0.0128"} 3
+        twinspan_commit_seconds_bucket{le="0.0256"} 3
+        twinspan_commit_seconds_bucket{le="0.0512"} 3
+        twinspan_commit_seconds_bucket{le="0.1024"} 3
+        twinspan_commit_seconds_bucket{le="0.4096"} 3
+        twinspan_commit_seconds_bucket{le="1.6384"} 3
+        twinspan_commit_seconds_bucket{le="+Inf"} 4
+        twinspan_commit_seconds_sum 2.500123
+        twinspan_commit_seconds_count 4
+        # HELP twinspan_commits_total Commits.
+        # TYPE twinspan_commits_total counter
+        twinspan_commits_total 4
+        # HELP twinspan_commits_failed_total Commits that failed.
+        # TYPE twinspan_commits_failed_total counter
+        twinspan_commits_failed_total 1
+        # HELP twinspan_changes_total Changes committed.
+        # TYPE twinspan_changes_total counter
+        twinspan_changes_total 40
+        # HELP twinspan_rows_written_total Rows written behind the journal.
+        # TYPE twinspan_rows_written_total counter
+        twinspan_rows_written_total 7
+        # HELP twinspan_journal_trimmed_total Journal records removed by retention.
+        # TYPE twinspan_journal_trimmed_total counter
+        twinspan_journal_trimmed_total 9
+        # HELP twinspan_journal_sequence The newest committed sequence.
+        # TYPE twinspan_journal_sequence gauge
+        twinspan_journal_sequence 40
+        # HELP twinspan_rows_cursor The sequence up to which rows are written.
+        # TYPE twinspan_rows_cursor gauge
+        twinspan_rows_cursor 33
+        # HELP twinspan_journal_records Records in the journal.
+        # TYPE twinspan_journal_records gauge
+        twinspan_journal_records 40
+        # HELP twinspan_journal_bytes Bytes of records in the journal.
+        # TYPE twinspan_journal_bytes gauge
+        twinspan_journal_bytes 4096
+        # HELP twinspan_store_file_bytes Size of the store's files.
+        # TYPE twinspan_store_file_bytes gauge
+        twinspan_store_file_bytes 81920
+        # HELP twinspan_ready 1 when /ready says so.
+        # TYPE twinspan_ready gauge
+        twinspan_ready 0
+        # HELP twinspan_http_failed_logins_total Logins over HTTP that failed.
+        # TYPE twinspan_http_failed_logins_total counter
+        twinspan_http_failed_logins_total 2
+        # HELP process_resident_memory_bytes Resident memory of the process.
+        # TYPE process_resident_memory_bytes gauge
+        process_resident_memory_bytes 12345678
+
+        """#
+
+    @Test("microseconds become seconds without a rounding error", arguments: [
+        (0, "0"), (1, "0.000001"), (100, "0.0001"), (1_638_400, "1.6384"), (2_000_000, "2"), (-1_500_000, "-1.5"),
+        (Int64.max, "9223372036854.775807"),
+    ])
+    func seconds(_ row: (microseconds: Int64, text: String)) {
+        #expect(PrometheusText.seconds(microseconds: row.microseconds) == row.text)
+    }
+
+    @Test("the page is served without authentication, and can be turned off", arguments: Way.allCases)
+    func served(_ way: Way) async throws {
+        try await withDoor(way) { door in
+            _ = try await door(Ask("PUT", "/api/2/things/a:secret-thing", body: "{}"))
+            let answer = try await door(Ask("GET", "/metrics", user: nil))
+            #expect(answer.status == 200)
+            #expect(answer["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
+            #expect(answer.text.contains("\ntwinspan_changes_total 2\n"))
+            #expect(answer.text.contains("\nprocess_resident_memory_bytes "))
+            #expect(!answer.text.contains("secret-thing"))
+        }
+        try await withDoor(way, settings: HTTPSettings(port: 0, showsMetrics: false)) { door in
+            try await Row("GET", "/metrics", user: nil, gives: 404, "gateway:route.notfound").check(door)
+        }
+    }
+}

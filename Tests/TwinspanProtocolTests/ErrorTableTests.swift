@@ -1,0 +1,103 @@
+import Testing
+import TwinspanJSON
+import TwinspanProtocol
+
+@Suite("The error tables")
+struct ErrorTableTests {
+    static let rows = ThingErrorTable.all + GeneralErrorTable.all
+
+    @Test("every code stands for one row")
+    func unique() {
+        let codes = Self.rows.map(\.code)
+        let repeated = Dictionary(grouping: codes) { $0 }.filter { $0.value.count > 1 }.keys.sorted()
+        #expect(repeated.isEmpty, "\(repeated)")
+    }
+
+    @Test("every status is one of HTTP's for errors, or 304")
+    func statuses() {
+        for row in Self.rows {
+            #expect((400...599).contains(row.status) || row.status == 304, "\(row.code)")
+        }
+    }
+
+    @Test("the status of a code says the same as its last word")
+    func statusFitsWord() {
+        let byWord = [
+            "notfound": 404, "notmodifiable": 403, "notdeletable": 403, "toolarge": 413, "conflict": 409,
+            "notmodified": 304, "unavailable": 503,
+        ]
+        for row in Self.rows {
+            let word = row.code.split { $0 == "." || $0 == ":" }.last.map(String.init) ?? ""
+            guard let status = byWord[word] else { continue }
+            // Removing an id is not forbidden but impossible.
+            if ["things:id.notdeletable", "things:policyId.notdeletable"].contains(row.code) {
+                #expect(row.status == 400)
+            } else {
+                #expect(row.status == status, "\(row.code)")
+            }
+        }
+    }
+
+    @Test("every row says what happened in a sentence, and what to do when there is something to do")
+    func texts() {
+        for row in Self.rows {
+            #expect(row.message.hasSuffix("."), "\(row.code)")
+            #expect(row.description?.isEmpty != true, "\(row.code)")
+        }
+    }
+
+    @Test("a resource has a 404 and a 403 of its own", arguments: [
+        ("/", "thing"), ("/policyId", "policyId"), ("/definition", "definition"), ("/attributes", "attributes"),
+        ("/attributes/a/b", "attribute"), ("/features", "features"), ("/features/f", "feature"),
+        ("/features/f/definition", "feature.definition"), ("/features/f/properties", "feature.properties"),
+        ("/features/f/properties/p", "feature.property"),
+        ("/features/f/desiredProperties", "feature.desiredProperties"),
+        ("/features/f/desiredProperties/p/q", "feature.desiredProperty"),
+    ])
+    func resources(path: String, word: String) throws {
+        let resource = try ThingResource(try JSONPointer(parsing: path))
+        let id = try ThingID("a:b")
+        let missing = TwinspanError.notFound(resource, of: id)
+        #expect((missing.code, missing.status) == ("things:\(word).notfound", 404))
+        let forbidden = TwinspanError.notModifiable(resource, of: id)
+        #expect((forbidden.code, forbidden.status) == ("things:\(word).notmodifiable", 403))
+    }
+
+    @Test("the JSON form has status, code and message, and the rest where there is one")
+    func json() throws {
+        let bare = TwinspanError(code: "a:b", status: 409, message: "No.")
+        #expect(bare.json.text == #"{"status":409,"error":"a:b","message":"No."}"#)
+        let full = TwinspanError(code: "a:b", status: 409, message: "No.", description: "Why.", href: "http://x/")
+        #expect(
+            full.json.text
+                == #"{"status":409,"error":"a:b","message":"No.","description":"Why.","href":"http://x/"}"#)
+    }
+
+    @Test("an invalid id carries the page that explains ids")
+    func href() {
+        let page = "https://www.eclipse.dev/ditto/basic-namespaces-and-names.html#namespaced-id"
+        #expect(TwinspanError.thingIDInvalid("x").href == page)
+        #expect(TwinspanError.policyIDInvalid("x").href == page)
+    }
+
+    @Test("a hostile id is cut in messages")
+    func cut() {
+        let error = TwinspanError.thingIDInvalid(String(repeating: "x", count: 100_000))
+        #expect(error.message.count < 200)
+    }
+
+    @Test("the envelope of an error names the entity, or says that it is unknown")
+    func envelope() throws {
+        let error = TwinspanError(code: "a:b", status: 404, message: "No.")
+        let nowhere = error.envelope(topic: nil, headers: DittoHeaders())
+        #expect(nowhere.topic.text == "unknown/unknown/things/twin/errors")
+        let thing = error.envelope(topic: try TopicPath("n/t/things/live/commands/modify"), headers: DittoHeaders())
+        #expect(thing.topic.text == "n/t/things/live/errors")
+        let policy = error.envelope(topic: try TopicPath("n/p/policies/commands/modify"), headers: DittoHeaders())
+        #expect(policy.topic.text == "n/p/policies/errors")
+        #expect(policy.status == 404)
+        #expect(policy.path.isRoot)
+        #expect(policy.headers[.responseRequired] == .bool(false))
+        #expect(policy.value?.value == error.json)
+    }
+}
