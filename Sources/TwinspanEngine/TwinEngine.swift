@@ -56,6 +56,9 @@ public final class TwinEngine: Sendable {
     let conditionState = Mutex<EngineCondition>(.starting)
     let committerThread = Mutex<WorkerThread?>(nil)
     let isStopping = Atomic<Bool>(false)
+    /// Held by the thread that commits (lock order: before everything else).
+    let leadership = Mutex<Void>(())
+    let needsRecovery = Atomic<Bool>(false)
 
     public init(store: any TwinStore, clock: any EngineClock, settings: EngineSettings) {
         precondition(settings.shards.nonzeroBitCount == 1, "the number of shards must be a power of two")

@@ -52,7 +52,6 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         batch.bytes.withUnsafeBytes { bytes in
             for message in batch.messages { process(message, batch, bytes, &tally) }
         }
-        engine.commitSoon()
         counters.add(.mapped, tally.mapped)
         counters.add(.unchanged, tally.unchanged)
         changesAwaited = tally.committed
@@ -61,7 +60,7 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
     }
 
     func settlement(of ticket: Ticket, patience: Duration) -> Settlement {
-        switch engine.gate.wait(for: CommitTicket(sequence: ticket.sequence, epoch: ticket.epoch), patience: patience) {
+        switch engine.commit(CommitTicket(sequence: ticket.sequence, epoch: ticket.epoch), patience: patience) {
         case .committed: .committed
         case .pending: .pending
         case .rejected: .rejected

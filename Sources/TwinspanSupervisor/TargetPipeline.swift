@@ -39,8 +39,10 @@ final class TargetPipeline: Sendable {
     private let counters: ConnectionCounters
     private let trouble: TroubleLog
     private let clock: any EngineClock
-    private let subscription: EventSubscription
-    private let doorbell: Doorbell
+    /// Held while changes are taken and delivered, so that their order stays whoever does it.
+    private let subscription = Mutex<EventSubscription?>(nil)
+    private let namespaces: Set<String>
+    private let doorbell = Doorbell()
     private let isStopping = Atomic<Bool>(false)
     /// Whether the broker is there; decides under which reason a full queue is counted.
     private let isConnected: @Sendable () -> Bool
@@ -62,39 +64,59 @@ final class TargetPipeline: Sendable {
         self.clock = clock
         self.isConnected = isConnected
         targets = connection.targets.map { CompiledTarget($0) }
-        let doorbell = Doorbell()
-        self.doorbell = doorbell
         let topics = targets.flatMap(\.topics)
         // A topic without namespaces wants all of them, so the subscription can only narrow when every topic does.
         let namespaces = topics.contains { $0.namespaces.isEmpty } ? [] : Set(topics.flatMap(\.namespaces))
-        subscription = EventSubscription(
-            namespaces: namespaces, excludedOrigin: connection.id, capacity: Self.inboxChanges,
-            byteCapacity: Self.inboxBytes, wake: { doorbell.ring() },
-            onOverflow: { _ in counters.add(.dropped, .outbound, reason: "pipeline-behind") })
+        self.namespaces = namespaces
     }
 
     /// Subscribes and works until `stop`. Blocks the calling thread.
     func run(hub: EventHub) {
+        let counters = self.counters
+        let subscription = EventSubscription(
+            namespaces: namespaces, excludedOrigin: connection.id, capacity: Self.inboxChanges,
+            byteCapacity: Self.inboxBytes,
+            wake: { [weak self] isShort in
+                // Mappers of this version are pure and quick; a slow kind will have to stay on the pipeline's thread.
+                if isShort, self?.drainIfIdle() == true { return }
+                self?.doorbell.ring()
+            },
+            onOverflow: { _ in counters.add(.dropped, .outbound, reason: "pipeline-behind") })
+        self.subscription.withLock { $0 = subscription }
         hub.add(subscription)
         defer { hub.remove(subscription) }
         while true {
-            let changes = subscription.take()
-            if changes.isEmpty {
-                if isStopping.load(ordering: .acquiring) { return }
-                doorbell.wait(patience: .seconds(5))
-                continue
-            }
-            // A batch goes into the queue as one, a slice at a time, so that the publisher starts early on a long one.
-            for start in stride(from: 0, to: changes.count, by: Self.sliceChanges) {
-                var outbox: [OutboundMessage] = []
-                outbox.reserveCapacity(Self.sliceChanges)
-                for change in changes[start..<min(start + Self.sliceChanges, changes.count)] {
-                    guard case .thing(let event, _) = change.content else { continue }
-                    for index in targets.indices { deliver(change, event, to: index, &outbox) }
-                }
-                offer(outbox)
-            }
+            let isIdle = self.subscription.withLock { _ in deliver(subscription.take()) }
+            guard isIdle else { continue }
+            if isStopping.load(ordering: .acquiring) { return }
+            doorbell.wait(patience: .seconds(5))
         }
+    }
+
+    /// Does the pipeline's work on the calling thread, unless its own thread is at it. Returns whether it was done.
+    private func drainIfIdle() -> Bool {
+        subscription.withLockIfAvailable { subscription in
+            guard let subscription else { return false }
+            // The second round finds nothing and tells the subscription to wake again.
+            while !deliver(subscription.take()) {}
+            return true
+        } ?? false
+    }
+
+    /// Runs changes through all targets; returns whether there were none.
+    private func deliver(_ changes: [TwinChange]) -> Bool {
+        // A batch goes into the queue as one, a slice at a time, so that the publisher starts early on a long one.
+        for start in stride(from: 0, to: changes.count, by: Self.sliceChanges) {
+            var outbox: [OutboundMessage] = []
+            let slice = changes[start..<min(start + Self.sliceChanges, changes.count)]
+            outbox.reserveCapacity(slice.count)
+            for change in slice {
+                guard case .thing(let event, _) = change.content else { continue }
+                for index in targets.indices { deliver(change, event, to: index, &outbox) }
+            }
+            offer(outbox)
+        }
+        return changes.isEmpty
     }
 
     /// Lets `run` return once it has nothing left to do.

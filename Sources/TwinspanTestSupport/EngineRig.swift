@@ -107,7 +107,7 @@ public final class EngineRig: Sendable {
     /// A subscription to everything, with what it has been given.
     public func subscribe(excluding origin: ConnectionID? = nil) -> EventSubscription {
         let subscription = EventSubscription(
-            namespaces: [], excludedOrigin: origin, capacity: 1_000_000, byteCapacity: 1 << 30, wake: {},
+            namespaces: [], excludedOrigin: origin, capacity: 1_000_000, byteCapacity: 1 << 30, wake: { _ in },
             onOverflow: { _ in })
         engine.hub.add(subscription)
         return subscription

@@ -18,18 +18,20 @@ public final class FaultyStore: TwinStore {
     }
 
     public struct State: Sendable {
-        /// What the next commits that carry changes meet, first one first.
+        /// What the next commits meet, first one first.
         public var faults: [Fault] = []
         /// How many more calls of `open` and `probe` fail.
         public var failingOpens = 0
         public var failingProbes = 0
+        /// How many more writings of rows fail.
+        public var failingWrites = 0
         /// Every call that writes fails, as after the loss of the disk.
         public var isDead = false
         /// Commits wait until this is false.
         public var isBlocked = false
         /// Commits that wait because of it.
         public var blockedCommits = 0
-        /// Commits with changes that the engine was told of as successes.
+        /// Commits that the engine was told of as successes.
         public var commits = 0
         /// The argument of every `open`.
         public var opens: [Int64?] = []
@@ -70,35 +72,44 @@ public final class FaultyStore: TwinStore {
 
     public func close() { inner.close() }
 
-    public func commit(_ batch: CommitBatch, rows: RowBatch) throws(StoreFailure) {
+    public func commit(_ batch: CommitBatch) throws(StoreFailure) {
         waitWhileBlocked()
         if state.current.isDead { throw Self.failure }
-        guard !batch.changes.isEmpty else { return try inner.commit(batch, rows: rows) }
         let fault = state.update { state in state.faults.isEmpty ? nil : state.faults.removeFirst() }
         guard let fault else {
-            try inner.commit(batch, rows: rows)
+            try inner.commit(batch)
             state.update { $0.commits += 1 }
             return
         }
-        try reach(fault, batch, rows)
+        try reach(fault, batch)
         throw Self.failure
     }
 
-    private func reach(_ fault: Fault, _ batch: CommitBatch, _ rows: RowBatch) throws(StoreFailure) {
-        let noRows = RowBatch(cursor: rows.cursor)
+    private func reach(_ fault: Fault, _ batch: CommitBatch) throws(StoreFailure) {
         switch fault {
         case .beforeAnything: break
         case .halfway:
             let half = Array(batch.changes.prefix((batch.changes.count + 1) / 2))
-            try inner.commit(CommitBatch(firstSequence: batch.firstSequence, changes: half), rows: noRows)
+            try inner.commit(CommitBatch(firstSequence: batch.firstSequence, changes: half))
         case .atCommit:
             // A record that already stands behind the batch makes the real transaction fail with its last record.
             let last = Array(batch.changes.suffix(1))
-            try inner.commit(CommitBatch(firstSequence: batch.lastSequence + 1, changes: last), rows: noRows)
-            try inner.commit(
-                CommitBatch(firstSequence: batch.firstSequence, changes: batch.changes + last), rows: rows)
-        case .afterCommit: try inner.commit(batch, rows: rows)
+            try inner.commit(CommitBatch(firstSequence: batch.lastSequence + 1, changes: last))
+            try inner.commit(CommitBatch(firstSequence: batch.firstSequence, changes: batch.changes + last))
+        case .afterCommit: try inner.commit(batch)
         }
+    }
+
+    public func write(_ rows: RowBatch) throws(StoreFailure) {
+        let fails = state.update { state in
+            if state.failingWrites > 0 {
+                state.failingWrites -= 1
+                return true
+            }
+            return state.isDead
+        }
+        if fails { throw Self.failure }
+        try inner.write(rows)
     }
 
     private func waitWhileBlocked() {

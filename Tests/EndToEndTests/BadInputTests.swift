@@ -43,27 +43,29 @@ extension EndToEnd {
             Row("not JSON", "speed=12", 400, "json.invalid"),
             Row("empty", "", 400, "connectivity:message.mapping.failed"),
             Row("half a document", #"{"topic":"plant/dev"#, 400, "json.invalid"),
-            Row("an array", "[1,2,3]", 400, "json"),
+            Row("an array", "[1,2,3]", 400, "json."),
             Row("trailing bytes", modify(speed, "1") + "}", 400, "json.invalid"),
             Row("a key twice", #"{"topic":"a/b/things/twin/commands/modify","path":"/","path":"/"}"#, 400, "json.invalid"),
             Row("no topic", #"{"path":"/","value":1}"#, 400, "json.field.missing"),
-            Row("a topic that is not one", modify(speed, "1", topic: "nonsense"), 400, "unknown.topicpath"),
+            Row("a topic that is not one", modify(speed, "1", topic: "nonsense"), 400, "protocoladapter:unknown.topicpath"),
             Row("a topic with an unknown group", modify(speed, "1", topic: "plant/device/birds/twin/commands/modify"),
-                400, "unknown.topicpath"),
+                400, "protocoladapter:unknown.topicpath"),
             Row("a topic with an unknown command", modify(speed, "1", topic: "plant/device/things/twin/commands/explode"),
-                400, ""),
+                400, "protocoladapter:unknown.topicpath"),
             Row("a wrong namespace", modify(speed, "1", topic: "1plant/device/things/twin/commands/modify"),
                 400, "things:id.invalid"),
             Row("a name that is too long", modify(speed, "1", topic: "plant/\(long)/things/twin/commands/modify"),
                 400, "things:id.invalid"),
-            Row("an unknown path", modify("/wheels", "1"), 400, "unknown.path"),
-            Row("a path with a double slash", modify("/attributes//x", "1"), 400, ""),
+            Row("an unknown path", modify("/wheels", "1"), 400, "protocoladapter:unknown.path"),
+            Row("a path with a double slash", modify("/attributes//x", "1"), 400, "json.pointer.invalid"),
             Row("a property that is not there", #"{"topic":"plant/device/things/twin/commands/retrieve","path":"/attributes/none"}"#,
                 404, "notfound"),
             Row("a thing that is not there", modify(speed, "1", topic: "plant/nobody/things/twin/commands/modify"),
                 404, "things:thing.notfound"),
-            Row("10 MB", modify("/attributes/x", "\"\(String(repeating: "x", count: 10_000_000))\""), 400, ""),
-            Row("10 MB of something", bytes: [UInt8](repeating: 0x5B, count: 10_000_000), 400, ""),
+            Row("10 MB", modify("/attributes/x", "\"\(String(repeating: "x", count: 10_000_000))\""), 400,
+                "connectivity:message.mapping.failed"),
+            Row("10 MB of something", bytes: [UInt8](repeating: 0x5B, count: 10_000_000), 400,
+                "connectivity:message.mapping.failed"),
             Row("a depth bomb", modify("/attributes/x", String(repeating: "[", count: 100_000)), 400, "json.invalid"),
             Row("a deep but whole document",
                 modify("/attributes/x", String(repeating: "[", count: 5000) + String(repeating: "]", count: 5000)),
@@ -72,12 +74,13 @@ extension EndToEnd {
                 400, "json.invalid"),
             Row("a lone surrogate", modify("/attributes/x", #""\ud800""#), 400, "json.invalid"),
             Row("a thing over the size limit", modify("/attributes/x", "\"\(String(repeating: "x", count: 150_000))\""),
-                413, "toolarge"),
+                413, "things:thing.toolarge"),
             Row("headers over the size limit",
                 #"{"topic":"plant/device/things/twin/commands/retrieve","headers":{"x":"\#(String(repeating: "h", count: 6000))"},"path":"/"}"#,
                 431, "headers.too.large"),
-            Row("a subject that may only read", topic: "readonly/device", modify(speed, "1"), 403, "notmodifiable"),
-            Row("a subject that may nothing", topic: "stranger/device", modify(speed, "1"), 404, "notfound"),
+            Row("a subject that may only read", topic: "readonly/device", modify(speed, "1"), 403,
+                "things:feature.property.notmodifiable"),
+            Row("a subject that may nothing", topic: "stranger/device", modify(speed, "1"), 403, "things:feature.property.notmodifiable"),
             Row("another device's thing", topic: "enforced/plant:other", modify(speed, "1"),
                 400, "connectivity:connection.id.enforcement.failed"),
         ]
@@ -140,11 +143,11 @@ extension EndToEnd {
                     qos: 1
                     authorizationContext: ["\(subject)"]
                     replyTarget:
-                      address: "replies/{{ fn:default('all') }}"
+                      address: replies/errors
                       headerMapping: { mqtt.qos: "1" }
                 \(more)
 
-                """.replacingOccurrences(of: "{{ fn:default('all') }}", with: "errors")
+                """
             }
             let enforcement =
                 #"    enforcement: { input: "{{ source:address }}", filters: ["enforced/{{ thing:id }}"] }"#

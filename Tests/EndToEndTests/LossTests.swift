@@ -141,7 +141,7 @@ extension EndToEnd {
             generator.send(ledger.last.keys.sorted().map { .init("telemetry/\($0)", Command.retrieve($0)) })
             for (name, last) in ledger.last.sorted(by: { $0.key < $1.key }) {
                 let answer = try collector.wait(timeout, for: "the twin of \(name)") { message in
-                    message.topic == "replies/all"
+                    message.topic.hasPrefix("replies/")
                         && message.json.value(at: ["headers", "correlation-id"])?.string == "\(name)-retrieve"
                 }
                 let speed = answer.json.value(at: ["value"])?.speed

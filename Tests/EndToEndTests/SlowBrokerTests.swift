@@ -2,6 +2,7 @@
 // be sent is counted by reason.
 import Foundation
 import Testing
+import TwinspanJSON
 import TwinspanTestSupport
 
 extension EndToEnd {
@@ -32,7 +33,7 @@ extension EndToEnd {
             try process.waitUntilReady()
             let names = (0..<50).map { "device-\($0)" }
             try LossTests.create(names, generator, replies)
-            var plant = Plant(names: names, generator: generator, replies: replies)
+            var plant = Telemetry(names: names, generator: generator, replies: replies)
             try plant.run(for: 3)
             let memoryBefore = try process.memory("VmRSS")
 
@@ -66,7 +67,7 @@ extension EndToEnd {
         }
 
         /// Telemetry at a steady rate, and the question every second whether it still takes effect.
-        private struct Plant {
+        private struct Telemetry {
             let names: [String]
             let generator: LoadGenerator
             let replies: EventCollector

@@ -65,7 +65,7 @@ extension EndToEnd {
                 print("a small file system cannot be mounted here: a disk that fills up is NOT tested")
                 return
             }
-            defer { umount2(mount, Int32(MNT_DETACH.rawValue)) }
+            defer { umount2(mount, Int32(MNT_DETACH)) }
             let filler = mount + "/filler"
             try Data(count: 16 << 20).write(to: URL(fileURLWithPath: filler))
             let traffic = try Traffic("full", names: Self.names, data: mount + "/data", padding: 4000)

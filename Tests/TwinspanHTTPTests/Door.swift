@@ -11,10 +11,11 @@ import Synchronization
 import Testing
 import TwinspanConnections
 import TwinspanEngine
-@testable import TwinspanHTTP
 import TwinspanJSON
 import TwinspanProtocol
 import TwinspanSQLite
+
+@testable import TwinspanHTTP
 
 /// How a request travels.
 enum Way: String, CaseIterable, Sendable { case memory, socket }

@@ -1,5 +1,6 @@
 // A client that sends exactly the bytes a test asks for: URL libraries tidy up doubled slashes and repeated fields.
 import Glibc
+
 @testable import TwinspanHTTP
 
 enum SocketClient {

@@ -76,21 +76,27 @@ final class CommitQueue: @unchecked Sendable {
         }
     }
 
-    /// Waits at most `patience` for changes and takes all of them.
-    func take(patience: Duration) -> CommitBatch {
+    /// Waits at most `patience` until somebody wakes the committer.
+    func waitForWork(patience: Duration) {
         var deadline = timespec()
         clock_gettime(CLOCK_MONOTONIC, &deadline)
         let (seconds, attoseconds) = patience.components
         let nanoseconds = deadline.tv_nsec + Int(attoseconds / 1_000_000_000)
         deadline.tv_sec += Int(seconds) + nanoseconds / 1_000_000_000
         deadline.tv_nsec = nanoseconds % 1_000_000_000
-        return withLock {
+        withLock {
             isCommitterAsleep = true
-            while changes.isEmpty && !isWoken {
+            while !isWoken {
                 if pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT { break }
             }
             isCommitterAsleep = false
             isWoken = false
+        }
+    }
+
+    /// Takes everything that is queued. For the holder of the leadership.
+    func take() -> CommitBatch {
+        withLock {
             let taken = changes
             changes = []
             swap(&changes, &spare)

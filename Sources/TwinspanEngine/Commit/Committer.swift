@@ -1,14 +1,17 @@
-// The committer: one thread that makes changes durable. It takes everything that is queued, appends it to the journal in
-// one transaction, and then releases, in order, settlements and answers (through the gate) and events (through the hub).
-// It waits for nobody. Rows are written behind it by the row writer.
+// Making changes durable. A round takes everything that is queued, appends it to the journal in one transaction, and then
+// releases, in order, settlements and answers (through the gate) and events (through the hub). It waits for nobody. Rows
+// are written behind it by the row writer.
+//
+// One round at a time: whoever holds the leadership. A session that waits for its batch leads a round itself, which saves
+// two changes of thread per batch; everybody else leaves it to the committer's thread, which also does what can wait.
 import Synchronization
 import TwinspanProtocol
 
 extension TwinEngine {
     /// Sizes and times of the committer.
     enum Pace {
-        /// The committer wakes up at least this often, for retention.
-        static let idle = Duration.seconds(5)
+        /// The committer wakes up at least this often, for what can wait.
+        static let idle = Duration.milliseconds(500)
         /// Journal records one transaction of the retention deletes.
         static let trimLimit = 1_000
         /// How often the retention looks whether there is something to delete.
@@ -46,31 +49,66 @@ extension TwinEngine {
         store.close()
     }
 
+    /// Commits what is queued, if nobody does so already, and waits at most `patience` for the ticket. Blocks; for
+    /// threads of our own only.
+    public func commit(_ ticket: CommitTicket, patience: Duration) -> CommitOutcome {
+        let known = gate.outcome(of: ticket)
+        if known != .pending { return known }
+        lead()
+        return gate.wait(for: ticket, patience: patience)
+    }
+
+    /// Leads a round unless another thread does.
+    private func lead() {
+        let hasLed = leadership.withLockIfAvailable { _ in round() }
+        // What was queued while this round ran has found the leadership taken: it is the committer's now.
+        if hasLed != nil, queue.depth > 0 { queue.wakeCommitter() }
+    }
+
+    /// One round; needs the leadership.
+    private func round() {
+        do throws(StoreFailure) {
+            if let trouble = rowWriter.trouble { throw trouble }
+            try commitQueued()
+        } catch {
+            reject(error)
+            needsRecovery.store(true, ordering: .releasing)
+            queue.wakeCommitter()
+        }
+    }
+
     private func runCommitter() {
         var lastTrim: UInt64 = 0
         while true {
             let isLast = isStopping.load(ordering: .acquiring)
-            var batch = queue.take(patience: isLast ? .zero : Pace.idle)
-            do throws(StoreFailure) {
-                if let trouble = rowWriter.trouble { throw trouble }
-                try commit(&batch)
-                if clock.monotonic &- lastTrim > Pace.trimNanoseconds {
-                    let count = try store.trimJournal(settings.retention, now: clock.now, limit: Pace.trimLimit)
-                    metrics.trimmed(count)
-                    if count < Pace.trimLimit { lastTrim = clock.monotonic }
-                }
-                try store.maintain()
-            } catch {
+            if !isLast { queue.waitForWork(patience: Pace.idle) }
+            leadership.withLock { _ in
+                round()
+                if !needsRecovery.load(ordering: .acquiring) { tidy(&lastTrim) }
                 // While stopping there is nobody to wait for: what could not be committed was never acknowledged.
-                reject(error)
-                if isLast { return }
-                recover()
+                if needsRecovery.load(ordering: .acquiring), !isLast { recover() }
             }
             if isLast, queue.depth == 0 { return }
         }
     }
 
-    private func commit(_ batch: inout CommitBatch) throws(StoreFailure) {
+    /// What can wait for a moment: retention, the journal's index, checkpoints.
+    private func tidy(_ lastTrim: inout UInt64) {
+        do throws(StoreFailure) {
+            if clock.monotonic &- lastTrim > Pace.trimNanoseconds {
+                let count = try store.trimJournal(settings.retention, now: clock.now, limit: Pace.trimLimit)
+                metrics.trimmed(count)
+                if count < Pace.trimLimit { lastTrim = clock.monotonic }
+            }
+            try store.maintain()
+        } catch {
+            reject(error)
+            needsRecovery.store(true, ordering: .releasing)
+        }
+    }
+
+    private func commitQueued() throws(StoreFailure) {
+        var batch = queue.take()
         guard !batch.changes.isEmpty else { return }
         try store.commit(batch)
         // Before the gate opens: from then on the cache may let these states go, and readers look into the backlog.
@@ -112,9 +150,10 @@ extension TwinEngine {
                 break
             } catch {
                 conditionState.withLock { $0 = .closed(error) }
-                _ = queue.take(patience: Pace.retry)
+                queue.waitForWork(patience: Pace.retry)
             }
         }
+        needsRecovery.store(false, ordering: .releasing)
         rowWriter.resume()
         for shard in shards { shard.content.withLock { $0.isOpen = true } }
         policies.content.withLock { $0.isOpen = true }

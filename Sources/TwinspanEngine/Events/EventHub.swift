@@ -21,15 +21,16 @@ public final class EventSubscription: Sendable {
     public let excludedOrigin: ConnectionID?
     private let capacity: Int
     private let byteCapacity: Int
-    private let wake: @Sendable () -> Void
+    private let wake: @Sendable (_ isShort: Bool) -> Void
     private let onOverflow: @Sendable (TwinChange) -> Void
 
     /// - Parameters:
-    ///   - wake: called when the reader sleeps and there is something to take; must return at once.
+    ///   - wake: called when the reader sleeps and there is something to take. For a short batch it may do the reader's
+    ///     work itself if that is a matter of microseconds; else it must return at once.
     ///   - onOverflow: called on the committer's thread for each change that did not fit; must return at once.
     public init(
         namespaces: Set<String>, excludedOrigin: ConnectionID?, capacity: Int, byteCapacity: Int,
-        wake: @escaping @Sendable () -> Void, onOverflow: @escaping @Sendable (TwinChange) -> Void
+        wake: @escaping @Sendable (_ isShort: Bool) -> Void, onOverflow: @escaping @Sendable (TwinChange) -> Void
     ) {
         self.namespaces = namespaces
         self.excludedOrigin = excludedOrigin
@@ -40,7 +41,7 @@ public final class EventSubscription: Sendable {
     }
 
     /// Puts in what fits of a batch; the newest are refused when it is full.
-    func offer(_ changes: [TwinChange]) {
+    func offer(_ changes: [TwinChange], isShort: Bool) {
         var refused: [TwinChange] = []
         let shouldWake = state.withLock { state -> Bool in
             guard !state.isEnded else { return false }
@@ -59,7 +60,7 @@ public final class EventSubscription: Sendable {
             return true
         }
         for change in refused { onOverflow(change) }
-        if shouldWake { wake() }
+        if shouldWake { wake(isShort) }
     }
 
     private func isWanted(_ change: TwinChange) -> Bool {
@@ -101,6 +102,8 @@ public final class EventSubscription: Sendable {
 /// All subscriptions.
 public final class EventHub: Sendable {
     private let subscriptions = Mutex<[EventSubscription]>([])
+    /// Deliveries that a commit may do on its own thread: a few microseconds each.
+    private static let shortDeliveries = 8
 
     init() {}
 
@@ -118,6 +121,8 @@ public final class EventHub: Sendable {
     /// Called by the committer, once per commit, in the order of the journal.
     func publish(_ batch: CommitBatch) {
         let all = subscriptions.withLock { $0 }
-        for subscription in all { subscription.offer(batch.changes) }
+        // Few changes for few subscribers are delivered where they were committed: waking a thread costs more.
+        let isShort = batch.changes.count * all.count <= Self.shortDeliveries
+        for subscription in all { subscription.offer(batch.changes, isShort: isShort) }
     }
 }

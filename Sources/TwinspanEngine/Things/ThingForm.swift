@@ -46,6 +46,21 @@ enum ThingForm {
         return JSONText(.object(members))
     }
 
+    /// A patch of a whole thing without the members that a client may not write, which are ignored (§2.1). Throws
+    /// `things:merge.invalid` when nothing is left.
+    static func writablePatch(_ patch: JSONText) throws(TwinspanError) -> JSONText {
+        guard let object = patch.value.object else { return patch }
+        let members = object.members.filter { member in
+            // A key in double braces removes members by a pattern (§3.2).
+            writableMembers.contains(member.key) || member.key.hasPrefix("{{")
+        }
+        if members.isEmpty { throw ThingErrorTable.mergeInvalid.error() }
+        guard members.count < object.count else { return patch }
+        return JSONText(.object(JSONObject(members.map { ($0.key, $0.value) })))
+    }
+
+    private static let writableMembers: Set<String> = ["thingId", "policyId", "definition", "attributes", "features"]
+
     private static func checkDefinition(_ value: JSONValue) throws(TwinspanError) {
         if value.isNull { return }
         guard let text = value.string else { throw .jsonInvalid("The definition is not a string.") }

@@ -194,9 +194,10 @@ struct ThingJudge {
     }
 
     private func merge() throws(TwinspanError) -> ThingVerdict {
-        guard let patch = command.value else { throw .jsonInvalid("The value of the command is missing.") }
+        guard let given = command.value else { throw .jsonInvalid("The value of the command is missing.") }
         let path = command.resource.path
-        try checkPatch(patch)
+        try checkPatch(given)
+        let patch = path.isRoot ? try ThingForm.writablePatch(given) : given
         try requireWrite(ofPatch: patch)
         if hasEntityTagHeaders {
             try checkEntityTags(
@@ -231,9 +232,9 @@ struct ThingJudge {
     /// The merged thing must be a thing again; only what the patch could have touched is looked at.
     private func checkMerged(_ result: JSONText, _ patch: JSONText) throws(TwinspanError) {
         if command.resource.kind == .thing {
-            guard let object = result.value.object, let policyID = object["policyId"]?.string else {
-                throw ThingErrorTable.mergeInvalid.error()
-            }
+            guard let object = result.value.object, let policyID = object["policyId"]?.string,
+                object["thingId"]?.string?.hasSameBytes(as: command.thingID.text) == true
+            else { throw ThingErrorTable.mergeInvalid.error() }
             _ = try ThingForm.thing(object, id: command.thingID, policyID: try PolicyID(policyID))
         } else if !patch.isNull, let merged = result.text(at: command.resource.path) {
             try ThingForm.check(merged, for: command.resource)
@@ -263,6 +264,7 @@ struct ThingJudge {
         if let id = object["thingId"], id.string?.hasSameBytes(as: command.thingID.text) != true {
             throw ThingErrorTable.idNotSettable.error()
         }
+        if object["_policy"] != nil, object["_copyPolicyFrom"] != nil { throw ThingErrorTable.policyConflicting.error() }
         var policyID = state.policyID
         if let given = object["policyId"], !given.isNull {
             guard let text = given.string else { throw .jsonInvalid("The policyId is not a string.") }

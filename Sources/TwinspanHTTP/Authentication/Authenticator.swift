@@ -1,6 +1,6 @@
-// Decides who a request is from. Verifying a password costs tens of milliseconds, so it happens on a thread of its own,
-// once for all requests that carry the same credentials at the same time, and what was verified is remembered as a keyed
-// hash. A remembered header costs one hash and one look-up.
+// Decides who a request is from. Verifying a password costs tens of milliseconds, so it happens on a thread of its
+// own, once for all requests that carry the same credentials at the same time, and what was verified is remembered as
+// a keyed hash. A remembered header costs one hash and one look-up.
 import Synchronization
 public import TwinspanEngine
 public import TwinspanProtocol

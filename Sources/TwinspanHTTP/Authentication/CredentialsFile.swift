@@ -107,7 +107,8 @@ public struct CredentialsFile: Sendable {
         close(descriptor)
         guard isWritten, rename(draft, path) == 0 else {
             unlink(draft)
-            throw CredentialsFileFailure(path: path, what: "it cannot be written: \(errorText(isWritten ? errno : code))")
+            throw CredentialsFileFailure(
+                path: path, what: "it cannot be written: \(errorText(isWritten ? errno : code))")
         }
     }
 

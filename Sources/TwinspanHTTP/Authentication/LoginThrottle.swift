@@ -1,5 +1,5 @@
-// Slows down the guessing of passwords: each network address may try a few times at once and then once every few seconds.
-// A value; the authenticator guards it.
+// Slows down the guessing of passwords: each network address may try a few times at once and then once every few
+// seconds. A value; the authenticator guards it.
 
 /// Token buckets of failed logins per address.
 struct LoginThrottle: Sendable {

@@ -1,6 +1,6 @@
-// An answer leaves the process only when the commit it depends on is done (design: data path). Nobody's thread is blocked
-// for that: the request's task is suspended and woken by the committer, by its time limit or by its cancellation,
-// whichever comes first.
+// An answer leaves the process only when the commit it depends on is done (design: data path). Nobody's thread is
+// blocked for that: the request's task is suspended and woken by the committer, by its time limit or by its
+// cancellation, whichever comes first.
 import NIOCore
 import NIOPosix
 import Synchronization

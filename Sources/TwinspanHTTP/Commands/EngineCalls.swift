@@ -1,5 +1,5 @@
-// Runs commands without blocking the caller's thread: what is in memory is answered at once, the rest on threads that may
-// wait for the store. What comes back is durable.
+// Runs commands without blocking the caller's thread: what is in memory is answered at once, the rest on threads that
+// may wait for the store. What comes back is durable.
 import TwinspanEngine
 import TwinspanProtocol
 

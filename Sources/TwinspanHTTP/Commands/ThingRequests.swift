@@ -113,12 +113,15 @@ struct ThingRequests: Sendable {
         let headers = try api.headers(isModifying: false)
         let texts = api.parameters.filter { $0.name == "ids" }.map(\.value)
         guard !texts.isEmpty else {
-            throw ThingErrorTable.idsMissing.error(description: "Name them with ?ids=; this version lists nothing else.")
+            throw ThingErrorTable.idsMissing.error(
+                description: "Name them with ?ids=; this version lists nothing else.")
         }
         let fields = try api.selector()
         var ids: [ThingID] = []
         for text in texts {
-            for id in text.split(separator: ",", omittingEmptySubsequences: false) { ids.append(try ThingID(String(id))) }
+            for id in text.split(separator: ",", omittingEmptySubsequences: false) {
+                ids.append(try ThingID(String(id)))
+            }
         }
         var things: [UInt8] = [UInt8(ascii: "[")]
         for id in ids {

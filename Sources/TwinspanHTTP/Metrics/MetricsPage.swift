@@ -95,7 +95,8 @@ struct MetricsPage: Sendable {
 
     private func writeCommits(_ page: inout PrometheusText) {
         page.family(
-            "twinspan_commit_seconds", .histogram, "Time from a change to its durable commit, for the oldest of each commit.")
+            "twinspan_commit_seconds", .histogram,
+            "Time from a change to its durable commit, for the oldest of each commit.")
         page.histogram(
             "twinspan_commit_seconds", bounds: EngineMetrics.latencyBounds, counts: engine.latencyBuckets,
             sumMicroseconds: engine.latencySumMicroseconds)

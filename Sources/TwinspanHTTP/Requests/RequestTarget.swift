@@ -1,5 +1,5 @@
-// The raw target of a request. Paths are split before they are decoded, because `%2F` belongs to a segment and `//` means
-// something (spec/http.md §1.4); no URL library keeps both.
+// The raw target of a request. Paths are split before they are decoded, because `%2F` belongs to a segment and `//`
+// means something (spec/http.md §1.4); no URL library keeps both.
 import TwinspanJSON
 import TwinspanProtocol
 

@@ -5,7 +5,8 @@ import TwinspanProtocol
 enum HTTPErrors {
     static let routeNotFound = TwinspanError(
         code: "gateway:route.notfound", status: 404, message: "There is nothing at this path.",
-        description: "Check it for doubled slashes; things are at /api/2/things/{id}, policies at /api/2/policies/{id}.")
+        description: "Check it for doubled slashes; things are at /api/2/things/{id}, policies at /api/2/policies/{id}."
+    )
     static let apiVersionNotSupported = TwinspanError(
         code: "api.version.notsupported", status: 404, message: "This version of the API is not supported.",
         description: "Use /api/2.")
@@ -17,7 +18,8 @@ enum HTTPErrors {
         description: "Ask for less at once.")
     static let bodyTooLarge = TwinspanError(
         code: "gateway:body.toolarge", status: 413, message: "The request's body is larger than 1 MiB.",
-        description: "Things and policies have at most 'limits.thingBytes' and 'limits.policyBytes', 100 KiB by default.")
+        description:
+            "Things and policies have at most 'limits.thingBytes' and 'limits.policyBytes', 100 KiB by default.")
     static let tooManyLogins = TwinspanError(
         code: "too.many.requests", status: 429, message: "Too many logins from this address have failed.",
         description: "Wait a few seconds, then try again with the right password.")

@@ -27,7 +27,8 @@ struct Reply {
         guard status != 204, let value else { return Response(status: .init(code: status), headers: fields) }
         fields.append(HTTPField(name: .contentType, value: "application/json"))
         return Response(
-            status: .init(code: status), headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: value.bytes)))
+            status: .init(code: status), headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: value.bytes))
+        )
     }
 
     /// An error. `etag` is the present tag of the resource where a precondition failed.
@@ -51,7 +52,8 @@ struct Reply {
         var fields = fields
         fields.append(HTTPField(name: .contentType, value: "application/json"))
         return Response(
-            status: .init(code: status), headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: value.bytes)))
+            status: .init(code: status), headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: value.bytes))
+        )
     }
 
     private var fields: HTTPFields {

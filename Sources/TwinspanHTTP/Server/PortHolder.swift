@@ -9,7 +9,9 @@ enum PortHolder {
         guard !sockets.isEmpty else { return nil }
         for process in names(in: "/proc") where process.allSatisfy(\.isNumber) {
             for descriptor in names(in: "/proc/\(process)/fd") {
-                guard let target = link(at: "/proc/\(process)/fd/\(descriptor)"), sockets.contains(target) else { continue }
+                guard let target = link(at: "/proc/\(process)/fd/\(descriptor)"), sockets.contains(target) else {
+                    continue
+                }
                 let name = text(of: "/proc/\(process)/comm").split(separator: "\n").first ?? "a process"
                 return "\(name) (pid \(process))"
             }

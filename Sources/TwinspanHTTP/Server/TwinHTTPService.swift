@@ -1,4 +1,5 @@
-// The HTTP door as a service of the process: listens from `run` on, and on a graceful shutdown lets open requests finish.
+// The HTTP door as a service of the process: listens from `run` on, and on a graceful shutdown lets open requests
+// finish.
 import Hummingbird
 import HummingbirdCore
 public import Logging
@@ -56,7 +57,7 @@ public final class TwinHTTPService: Service {
         } catch let error as IOError {
             throw ListenFailure(
                 host: settings.host, port: settings.port, code: error.errnoCode, reason: error.description)
-        } catch where boundPort == nil && !(error is CancellationError) {
+        } catch  where boundPort == nil && !(error is CancellationError) {
             throw ListenFailure(host: settings.host, port: settings.port, code: nil, reason: "\(error)")
         }
     }

@@ -1,5 +1,5 @@
-// Answers requests: the entrance decides what needs authentication, then who asks is settled before the headers, and the
-// headers before the path (spec/http.md §1.1).
+// Answers requests: the entrance decides what needs authentication, then who asks is settled before the headers, and
+// the headers before the path (spec/http.md §1.1).
 import HTTPTypes
 import Hummingbird
 import Logging

@@ -1,7 +1,8 @@
 import Foundation
 import Testing
-@testable import TwinspanHTTP
 import TwinspanProtocol
+
+@testable import TwinspanHTTP
 
 @Suite("Authenticator")
 struct AuthenticatorTests {
@@ -53,9 +54,12 @@ struct AuthenticatorTests {
         #expect(principal.context.subjects.isEmpty)
     }
 
-    @Test("wrong credentials give 401 and are counted; missing ones only 401", arguments: [
-        (nil, 0), ("Bearer x", 1), ("Basic !", 1), ("ditto:wrong", 1), ("nobody:secret", 1), (":", 1), ("ditto:", 1),
-    ])
+    @Test(
+        "wrong credentials give 401 and are counted; missing ones only 401",
+        arguments: [
+            (nil, 0), ("Bearer x", 1), ("Basic !", 1), ("ditto:wrong", 1), ("nobody:secret", 1), (":", 1),
+            ("ditto:", 1),
+        ])
     func wrong(_ row: (text: String?, counted: Int)) async throws {
         let hash = try PasswordHash.make("secret")
         let authenticator = Authenticator(

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+
 @testable import TwinspanHTTP
 
 @Suite("Credentials file")
@@ -42,10 +43,13 @@ struct CredentialsFileTests {
         }
     }
 
-    @Test("a damaged file is refused and says where", arguments: [
-        ("", "it names no user"), ("# only this\n", "it names no user"), ("ditto\n", "line 1"), ("\n:x\n", "line 2"),
-        ("a:\n", "line 1"), ("a:1\na:2\n", "line 2"),
-    ])
+    @Test(
+        "a damaged file is refused and says where",
+        arguments: [
+            ("", "it names no user"), ("# only this\n", "it names no user"), ("ditto\n", "line 1"),
+            ("\n:x\n", "line 2"),
+            ("a:\n", "line 1"), ("a:1\na:2\n", "line 2"),
+        ])
     func refuses(_ row: (text: String, what: String)) throws {
         let failure = #expect(throws: CredentialsFileFailure.self) {
             try CredentialsFile.parse(row.text, path: "/data/credentials")

@@ -1,4 +1,5 @@
 import Testing
+
 @testable import TwinspanHTTP
 
 @Suite("Login throttle")
@@ -51,11 +52,13 @@ struct LoginThrottleTests {
 
 @Suite("Network address")
 struct NetworkAddressTests {
-    @Test("addresses one party owns count as one", arguments: [
-        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true), ("2001:db8:1:2::1", "2001:db8:1:3::1", false),
-        ("10.0.0.1", "10.0.0.1", true), ("10.0.0.1", "10.0.0.2", false), ("::ffff:10.0.0.1", "10.0.0.1", true),
-        ("nonsense", "", true),
-    ])
+    @Test(
+        "addresses one party owns count as one",
+        arguments: [
+            ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true), ("2001:db8:1:2::1", "2001:db8:1:3::1", false),
+            ("10.0.0.1", "10.0.0.1", true), ("10.0.0.1", "10.0.0.2", false), ("::ffff:10.0.0.1", "10.0.0.1", true),
+            ("nonsense", "", true),
+        ])
     func keys(_ row: (left: String, right: String, same: Bool)) {
         #expect((NetworkAddress.key(ofText: row.left) == NetworkAddress.key(ofText: row.right)) == row.same)
     }

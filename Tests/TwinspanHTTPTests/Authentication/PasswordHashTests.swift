@@ -1,4 +1,5 @@
 import Testing
+
 @testable import TwinspanHTTP
 
 @Suite("Password hash")
@@ -22,12 +23,14 @@ struct PasswordHashTests {
     @Test("hashes made elsewhere verify")
     func foreign() {
         // SHA-512 crypt, as other tools make it.
-        let hash = "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1"
+        let hash =
+            "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1"
         #expect(PasswordHash.verify("Hello world!", against: hash))
         #expect(!PasswordHash.verify("hello world!", against: hash))
     }
 
-    @Test("what is no hash verifies nothing", arguments: ["", "*", "*0", "x", "secret", "$y$", "$9$abc$def", "$y$j9T$\0"])
+    @Test(
+        "what is no hash verifies nothing", arguments: ["", "*", "*0", "x", "secret", "$y$", "$9$abc$def", "$y$j9T$\0"])
     func malformed(_ hash: String) {
         #expect(!PasswordHash.verify("secret", against: hash))
         #expect(!PasswordHash.verify("", against: hash))

@@ -2,8 +2,9 @@ import Glibc
 import Synchronization
 import Testing
 import TwinspanEngine
-@testable import TwinspanHTTP
 import TwinspanProtocol
+
+@testable import TwinspanHTTP
 
 /// A store whose commits wait, or fail, until the test lets them pass.
 final class HeldStore: TwinStore {
@@ -130,6 +131,19 @@ struct CommitWaitsTests {
             #expect(try await door(Ask("GET", "/ready", user: nil)).status == 200)
             #expect(try await door(Ask("GET", "/api/2/things/a:b/attributes/x")).status == 404)
             #expect(try await door(Ask("PUT", "/api/2/things/a:b/attributes/x", body: "1")).status == 201)
+        }
+    }
+
+    @Test("a request that is cancelled, as on shutdown, stops waiting")
+    func cancelled() async throws {
+        try await withHeldDoor(.memory) { door, store in
+            store.set(.held)
+            let request = Task { try await door(Ask("PUT", "/api/2/things/a:b", body: "{}")).status }
+            while door.engine.executeIfLoaded(try Self.read(""), as: Self.context)?.isSuccess != true {
+                await Task.yield()
+            }
+            request.cancel()
+            #expect(try await request.value == 408)
         }
     }
 

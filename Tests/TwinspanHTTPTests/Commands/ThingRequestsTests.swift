@@ -1,7 +1,8 @@
 import Testing
 import TwinspanEngine
-@testable import TwinspanHTTP
 import TwinspanJSON
+
+@testable import TwinspanHTTP
 
 /// One request and what must come back.
 struct Row: Sendable {
@@ -53,8 +54,8 @@ private let patch = [("Content-Type", "application/merge-patch+json")]
 private let thing = "/api/2/things/org.example:pump"
 private let policy = """
     {"entries":{"owner":{"subjects":{"nginx:ditto":{"type":"user"}},"resources":{"thing:/":{"grant":["READ","WRITE"],\
-    "revoke":[]},"policy:/":{"grant":["READ","WRITE"],"revoke":[]}}},"guest":{"subjects":{"nginx:guest":{"type":"user"}},\
-    "resources":{"thing:/attributes/public":{"grant":["READ"],"revoke":[]}}}}}
+    "revoke":[]},"policy:/":{"grant":["READ","WRITE"],"revoke":[]}}},\
+    "guest":{"subjects":{"nginx:guest":{"type":"user"}},"resources":{"thing:/attributes/public":{"grant":["READ"],"revoke":[]}}}}}
     """
 
 @Suite("Requests on things")
@@ -80,17 +81,22 @@ struct ThingRequestsTests {
         Row("GET", thing + "?correlation-id=q-1", gives: 200, with: [("correlation-id", "q-1")]),
         Row("PUT", thing, json, send: #"{"attributes":{"a":2}}"#, gives: 204, body: "", with: [("etag", "\"rev:2\"")]),
         Row("GET", thing + "?fields=_revision,attributes", gives: 200, body: #"{"attributes":{"a":2},"_revision":2}"#),
-        Row("GET", thing + "?fields=_revision&fields=thingId", gives: 200,
+        Row(
+            "GET", thing + "?fields=_revision&fields=thingId", gives: 200,
             body: #"{"thingId":"org.example:pump","_revision":2}"#),
         Row("GET", thing + "?fields=", gives: 200, body: "{}"),
         Row("PATCH", thing, patch, send: #"{"attributes":{"b":true,"a":null}}"#, gives: 204, body: ""),
-        Row("PATCH", thing, [("Content-Type", "application/merge-patch+json; charset=utf-8")],
+        Row(
+            "PATCH", thing, [("Content-Type", "application/merge-patch+json; charset=utf-8")],
             send: #"{"attributes":{"c":1}}"#, gives: 204),
         Row("GET", thing + "/attributes", gives: 200, body: #"{"b":true,"c":1}"#),
-        Row("PUT", thing + "/attributes/place", json, send: #""cellar""#, gives: 201, body: #""cellar""#,
+        Row(
+            "PUT", thing + "/attributes/place", json, send: #""cellar""#, gives: 201, body: #""cellar""#,
             with: [("location", "http://twin.example" + thing + "/attributes/place")]),
         Row("PUT", thing + "/attributes/place", send: #""roof""#, gives: 204),
-        Row("PUT", thing + "/attributes/place", [("Content-Type", "application/octet-stream")], send: "null", gives: 204),
+        Row(
+            "PUT", thing + "/attributes/place", [("Content-Type", "application/octet-stream")], send: "null", gives: 204
+        ),
         Row("GET", thing + "/attributes/place", gives: 200, body: "null"),
         Row("PUT", thing + "/attributes/deep/er/value", json, send: "1", gives: 201),
         Row("GET", thing + "/attributes/deep", gives: 200, body: #"{"er":{"value":1}}"#),
@@ -99,7 +105,8 @@ struct ThingRequestsTests {
         Row("DELETE", thing + "/attributes/deep", gives: 404, "things:attribute.notfound"),
         Row("PUT", thing + "/features/lamp", json, send: #"{"properties":{"on":true}}"#, gives: 201),
         Row("PUT", thing + "/features/l%C3%A4%2520mp", json, send: "{}", gives: 400, "json.key.invalid"),
-        Row("PUT", thing + "/features/50%25", json, send: "{}", gives: 201,
+        Row(
+            "PUT", thing + "/features/50%25", json, send: "{}", gives: 201,
             with: [("location", "http://twin.example" + thing + "/features/50%25")]),
         Row("GET", thing + "/features/lamp/properties/on", gives: 200, body: "true"),
         Row("PUT", thing + "/features/lamp/properties/on", json, send: "false", gives: 204),
@@ -116,12 +123,15 @@ struct ThingRequestsTests {
         Row("GET", thing + "/policyId", gives: 200, body: #""org.example:pump""#),
         Row("PUT", thing + "/policyId", json, send: "org.example:pump", gives: 204),
         Row("GET", thing + "/policyId/", gives: 404, "gateway:route.notfound"),
-        Row("DELETE", thing + "/policyId", gives: 405, "gateway:method.notallowed", with: [("allow", "GET, PUT, PATCH")]),
+        Row(
+            "DELETE", thing + "/policyId", gives: 405, "gateway:method.notallowed", with: [("allow", "GET, PUT, PATCH")]
+        ),
         Row("PATCH", thing + "/policyId", patch, send: "null", gives: 400, "things:policyId.notdeletable"),
         Row("PUT", thing + "/attributes?response-required=false", json, send: #"{"a":1}"#, gives: 202, body: ""),
         Row("PUT", thing + "/attributes?timeout=0", json, send: #"{"a":1}"#, gives: 202, body: ""),
         Row("PUT", thing + "/attributes", json + [("requested-acks", "[\"twin-persisted\"]")], send: "{}", gives: 204),
-        Row("GET", "/api/2/things?ids=org.example:pump,org.example:none&fields=thingId", gives: 200,
+        Row(
+            "GET", "/api/2/things?ids=org.example:pump,org.example:none&fields=thingId", gives: 200,
             body: #"[{"thingId":"org.example:pump"}]"#),
         Row("DELETE", thing, gives: 204, body: ""),
         Row("GET", thing, gives: 404, "things:thing.notfound"),
@@ -169,7 +179,8 @@ struct ThingRequestsTests {
         Row("PATCH", "/api/2/things", gives: 405, with: [("allow", "GET, POST")]),
         Row("OPTIONS", thing, gives: 405),
         // Authentication comes before everything else.
-        Row("GET", thing, user: nil, gives: 401, "gateway:authentication.failed",
+        Row(
+            "GET", thing, user: nil, gives: 401, "gateway:authentication.failed",
             with: [("www-authenticate", "Basic realm=\"Twinspan\"")]),
         Row("GET", "/api/2/no/such/path", user: nil, gives: 401, "gateway:authentication.failed"),
         Row("PATCH", thing, [("correlation-id", "x"), ("Correlation-Id", "y")], user: nil, gives: 401),
@@ -205,7 +216,9 @@ struct ThingRequestsTests {
         Row("PUT", thing, json, gives: 400, "json.invalid"),
         Row("PUT", thing, json, send: "[]", gives: 400, "json.invalid"),
         Row("PUT", thing, json, send: #"{"a":1,"a":2}"#, gives: 400, "json.invalid"),
-        Row("PUT", thing + "/attributes", json, send: String(repeating: "[", count: 100_000), gives: 400, "json.invalid"),
+        Row(
+            "PUT", thing + "/attributes", json, send: String(repeating: "[", count: 100_000), gives: 400, "json.invalid"
+        ),
         Row("PUT", thing, json, send: #"{"thingId":"org.example:other"}"#, gives: 400, "things:id.notsettable"),
         Row("PUT", thing, json, send: #"{"attributes":5}"#, gives: 400, "json.invalid"),
         Row("PATCH", thing, patch, send: "null", gives: 400, "things:merge.invalid"),
@@ -214,15 +227,19 @@ struct ThingRequestsTests {
         Row("PATCH", thing + "/attributes", patch, send: "5", gives: 400, "json.invalid"),
         Row("POST", "/api/2/things", json, send: #"{"thingId":"a:b"}"#, gives: 400, "things:id.notsettable"),
         Row("POST", "/api/2/things?namespace=1x", json, send: "{}", gives: 400, "things:id.invalid"),
-        Row("PUT", thing + "/attributes/big", json, send: "\"" + String(repeating: "x", count: 110_000) + "\"",
+        Row(
+            "PUT", thing + "/attributes/big", json, send: "\"" + String(repeating: "x", count: 110_000) + "\"",
             gives: 413, "things:thing.toolarge"),
-        Row("PUT", thing + "/attributes/big", json, send: "\"" + String(repeating: "x", count: 1 << 20) + "\"",
+        Row(
+            "PUT", thing + "/attributes/big", json, send: "\"" + String(repeating: "x", count: 1 << 20) + "\"",
             gives: 413, "gateway:body.toolarge", with: [("connection", "close")]),
-        Row("PUT", thing + "/attributes/big", json, send: "\"" + String(repeating: "x", count: 10 << 20) + "\"",
+        Row(
+            "PUT", thing + "/attributes/big", json, send: "\"" + String(repeating: "x", count: 10 << 20) + "\"",
             gives: 413, "gateway:body.toolarge"),
         // Preconditions and conditions.
         Row("GET", thing, [("If-None-Match", "\"rev:1\"")], gives: 304, body: "", with: [("etag", "\"rev:1\"")]),
-        Row("GET", thing, [("If-Match", "\"rev:9\"")], gives: 412, "things:precondition.failed",
+        Row(
+            "GET", thing, [("If-Match", "\"rev:9\"")], gives: 412, "things:precondition.failed",
             with: [("etag", "\"rev:1\"")]),
         Row("PUT", thing, json + [("If-Match", "\"rev:9\"")], send: "{}", gives: 412, "things:precondition.failed"),
         Row("PUT", thing, json + [("If-None-Match", "*")], send: "{}", gives: 412, "things:precondition.failed"),
@@ -231,13 +248,16 @@ struct ThingRequestsTests {
         Row("PUT", thing + "?condition=eq(", json, send: "{}", gives: 400, "things:condition.invalid"),
         Row("PUT", thing, json + [("if-equal", "never")], send: "{}", gives: 400, "header.invalid"),
         // Permissions: the guest reads one attribute.
-        Row("PUT", thing + "/attributes/public", json, send: "1", user: "guest:guest", gives: 403,
+        Row(
+            "PUT", thing + "/attributes/public", json, send: "1", user: "guest:guest", gives: 403,
             "things:attribute.notmodifiable"),
         Row("DELETE", thing, user: "guest:guest", gives: 403, "things:thing.notdeletable"),
         Row("GET", thing + "/attributes/secret", user: "guest:guest", gives: 404, "things:attribute.notfound"),
-        Row("GET", thing, user: "guest:guest", gives: 200, 
+        Row(
+            "GET", thing, user: "guest:guest", gives: 200,
             body: #"{"thingId":"org.example:pump","attributes":{"public":1}}"#),
-        Row("PUT", "/api/2/policies/org.example:pump", json, send: policy, user: "guest:guest", gives: 403,
+        Row(
+            "PUT", "/api/2/policies/org.example:pump", json, send: policy, user: "guest:guest", gives: 403,
             "policies:policy.notmodifiable"),
     ]
 
@@ -307,7 +327,8 @@ struct ThingRequestsTests {
                 try await row.check(door)
             }
             for number in [0, 1, 199] {
-                try await Row("GET", "/api/2/things/a:t\(number)/attributes/n", gives: 200, body: "\(number)").check(door)
+                try await Row("GET", "/api/2/things/a:t\(number)/attributes/n", gives: 200, body: "\(number)").check(
+                    door)
             }
         }
     }
@@ -320,13 +341,15 @@ struct PolicyRequestsTests {
     static let rows: [Row] = [
         Row("GET", path, gives: 404, "policies:policy.notfound"),
         Row("DELETE", path, gives: 404, "policies:policy.notfound"),
-        Row("PUT", path, json, send: policy, gives: 201,
+        Row(
+            "PUT", path, json, send: policy, gives: 201,
             with: [("etag", "\"rev:1\""), ("location", "http://twin.example" + path)]),
         Row("GET", path, gives: 200, with: [("etag", "\"rev:1\""), ("content-type", "application/json")]),
         Row("GET", path + "/", gives: 200),
         Row("GET", path + "?fields=_revision", gives: 200, body: #"{"_revision":1}"#),
         Row("PUT", path, json, send: policy, gives: 204, body: "", with: [("etag", "\"rev:2\"")]),
-        Row("PUT", path, json + [("If-Match", "\"rev:1\"")], send: policy, gives: 412, "policies:precondition.failed",
+        Row(
+            "PUT", path, json + [("If-Match", "\"rev:1\"")], send: policy, gives: 412, "policies:precondition.failed",
             with: [("etag", "\"rev:2\"")]),
         Row("GET", path, [("If-None-Match", "\"rev:2\"")], gives: 304, body: ""),
         Row("PUT", path, json, send: "{", gives: 400, "json.invalid"),

@@ -1,22 +1,31 @@
 import Testing
 import TwinspanConnections
 import TwinspanEngine
-@testable import TwinspanHTTP
 import TwinspanJSON
+
+@testable import TwinspanHTTP
 
 @Suite("Readiness")
 struct ReadinessTests {
     private let refused = BrokerFailure(
-        step: .connect, reaction: .backOff, reason: "refused", message: "Connection refused.", hint: "Start the broker.")
+        step: .connect, reaction: .backOff, reason: "refused", message: "Connection refused.", hint: "Start the broker."
+    )
 
-    @Test("a store that is not open is a reason", arguments: [
-        (EngineCondition.open, nil as String?),
-        (.starting, "The store is being opened."),
-        (.stopped, "The service is shutting down."),
-        (.closed(StoreFailure(kind: .full, description: "the disk is full", hint: "Free some space.")),
-            "The store does not accept changes: the disk is full. Free some space."),
-        (.closed(StoreFailure(kind: .other, description: "it broke.")), "The store does not accept changes: it broke."),
-    ])
+    @Test(
+        "a store that is not open is a reason",
+        arguments: [
+            (EngineCondition.open, nil as String?),
+            (.starting, "The store is being opened."),
+            (.stopped, "The service is shutting down."),
+            (
+                .closed(StoreFailure(kind: .full, description: "the disk is full", hint: "Free some space.")),
+                "The store does not accept changes: the disk is full. Free some space."
+            ),
+            (
+                .closed(StoreFailure(kind: .other, description: "it broke.")),
+                "The store does not accept changes: it broke."
+            ),
+        ])
     func store(_ row: (condition: EngineCondition, reason: String?)) {
         #expect(Readiness(row.condition, []).reasons == (row.reason.map { [$0] } ?? []))
     }
@@ -31,7 +40,8 @@ struct ReadinessTests {
             ])
         #expect(
             readiness.reasons == [
-                "The connection 'down' to tcp://localhost:1883 is failed (step connect): Connection refused. Start the broker.",
+                "The connection 'down' to tcp://localhost:1883 is failed (step connect): Connection refused. "
+                    + "Start the broker.",
                 "The connection 'new' to tcp://localhost:1883 is connecting.",
             ])
     }

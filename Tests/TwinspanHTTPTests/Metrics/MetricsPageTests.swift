@@ -1,5 +1,6 @@
 import Testing
 import TwinspanConnections
+
 @testable import TwinspanEngine
 @testable import TwinspanHTTP
 
@@ -34,11 +35,14 @@ struct MetricsPageTests {
     static let expected = #"""
         # HELP twinspan_connection_messages_total Messages of a connection by what became of them.
         # TYPE twinspan_connection_messages_total counter
-        twinspan_connection_messages_total{connection="plant",type="mqtt",direction="inbound",outcome="received",reason=""} 12
-        twinspan_connection_messages_total{connection="plant",type="mqtt",direction="outbound",outcome="dropped",reason="queue \"full\"\\\n"} 2
+        twinspan_connection_messages_total{connection="plant",type="mqtt",\#
+        direction="inbound",outcome="received",reason=""} 12
+        twinspan_connection_messages_total{connection="plant",type="mqtt",\#
+        direction="outbound",outcome="dropped",reason="queue \"full\"\\\n"} 2
         # HELP twinspan_connection_reconnects_total Connections lost and made again, by reason.
         # TYPE twinspan_connection_reconnects_total counter
-        twinspan_connection_reconnects_total{connection="plant",type="mqtt",direction="inbound",reason="connection-lost"} 3
+        twinspan_connection_reconnects_total{connection="plant",type="mqtt",\#
+        direction="inbound",reason="connection-lost"} 3
         # HELP twinspan_connection_state 1 for the state the connection is in.
         # TYPE twinspan_connection_state gauge
         twinspan_connection_state{connection="plant",type="mqtt",state="closed"} 0
@@ -121,10 +125,12 @@ struct MetricsPageTests {
 
         """#
 
-    @Test("microseconds become seconds without a rounding error", arguments: [
-        (0, "0"), (1, "0.000001"), (100, "0.0001"), (1_638_400, "1.6384"), (2_000_000, "2"), (-1_500_000, "-1.5"),
-        (Int64.max, "9223372036854.775807"),
-    ])
+    @Test(
+        "microseconds become seconds without a rounding error",
+        arguments: [
+            (0, "0"), (1, "0.000001"), (100, "0.0001"), (1_638_400, "1.6384"), (2_000_000, "2"), (-1_500_000, "-1.5"),
+            (Int64.max, "9223372036854.775807"),
+        ])
     func seconds(_ row: (microseconds: Int64, text: String)) {
         #expect(PrometheusText.seconds(microseconds: row.microseconds) == row.text)
     }

@@ -1,8 +1,9 @@
 import Glibc
 import Logging
 import Testing
-@testable import TwinspanHTTP
 import TwinspanEngine
+
+@testable import TwinspanHTTP
 
 @Suite("HTTP service")
 struct TwinHTTPServiceTests {
@@ -24,16 +25,20 @@ struct TwinHTTPServiceTests {
                 let failure = await #expect(throws: ListenFailure.self) { try await second.run() }
                 #expect(failure?.code == EADDRINUSE)
                 #expect(failure?.address == "127.0.0.1:\(port)")
-                #expect(failure?.description.hasPrefix("cannot listen on 127.0.0.1:\(port): the port is in use by ") == true)
+                #expect(
+                    failure?.description.hasPrefix("cannot listen on 127.0.0.1:\(port): the port is in use by ") == true
+                )
                 #expect(failure?.holder?.hasSuffix("(pid \(getpid()))") == true)
                 #expect(failure?.hint == "Choose another address with --http HOST:PORT, or stop what holds the port.")
             }
         }
     }
 
-    @Test("a host that does not exist, and an address of another machine, are named", arguments: [
-        "no-such-host.invalid", "192.0.2.1",
-    ])
+    @Test(
+        "a host that does not exist, and an address of another machine, are named",
+        arguments: [
+            "no-such-host.invalid", "192.0.2.1",
+        ])
     func badHost(_ host: String) async throws {
         try await withDoor(.memory) { door in
             let service = TwinHTTPService(
@@ -75,9 +80,9 @@ struct PortHolderTests {
     func finds() {
         let table = """
               sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-               0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0
-               1: 0100007F:1F90 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 100 0 0 10 0
-               2: 0100007F:1F91 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4713 1 0 100 0 0 10 0
+               0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1
+               1: 0100007F:1F90 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 4712 1
+               2: 0100007F:1F91 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4713 1
             """
         #expect(PortHolder.inodes(listeningOn: 8080, in: table) == ["socket:[4711]"])
         #expect(PortHolder.inodes(listeningOn: 8082, in: table).isEmpty)

@@ -1,0 +1,201 @@
+// `twinspan lint` and the command line as a user meets them: exit codes, and a place for every problem.
+import Foundation
+import Testing
+import TwinspanTestSupport
+
+extension EndToEnd {
+    @Suite("Command line")
+    struct LintTests {
+        /// A file with one mistake, and where it must be reported.
+        struct Row: CustomStringConvertible, Sendable {
+            var description: String
+            var line: Int
+            var column: Int
+            /// Something the message must name.
+            var word: String
+            var text: String
+
+            init(_ name: String, _ line: Int, _ column: Int, _ word: String, _ text: String) {
+                description = name
+                self.line = line
+                self.column = column
+                self.word = word
+                self.text = text
+            }
+        }
+
+        private static let head = """
+            id: telemetry-in
+            connectionType: mqtt
+            uri: tcp://127.0.0.1:1883
+
+            """
+        private static let source = """
+            sources:
+              - addresses: [telemetry/#]
+                qos: 1
+                authorizationContext: ["test:gateway"]
+
+            """
+        private static let target = """
+            targets:
+              - address: "events/{{ thing:id }}"
+                topics: ["_/_/things/twin/events"]
+                qos: 1
+                authorizationContext: ["test:gateway"]
+
+            """
+
+        static let rows: [Row] = [
+            Row("a tab as indentation", 2, 1, "tab", "id: a\n\tconnectionType: mqtt\n"),
+            Row("an open quote", 1, 5, "quote", "id: \"telemetry\n"),
+            Row("an open bracket", 5, 8, "']'", head + "tags: [a, b\nsources: x\n"),
+            Row("a second value", 1, 6, "':'", "id: a: b\n"),
+            Row("a key twice", 4, 1, "id", head + "id: other\n" + source),
+            Row("an alias of nothing", 4, 7, "*nothing", head + "tags: *nothing\n" + source),
+            Row("a list instead of an object", 1, 1, "a list", "- a\n- b\n"),
+            Row("a text instead of an object", 1, 1, "text", "telemetry\n"),
+            Row("invalid UTF-8", 1, 0, "UTF-8", "id: \u{FFFF}\u{FFFE}bad\n"),
+            Row("an unknown key", 4, 1, "souces", head + "souces: []\n" + source),
+            Row("an unknown key of a source", 8, 5, "autorizationContext",
+                head + "sources:\n  - addresses: [a]\n    qos: 1\n    authorizationContext: [x]\n    autorizationContext: [y]\n"),
+            Row("a wrong kind", 4, 10, "sources", head + "sources: yes please\n"),
+            Row("a wrong kind deep inside", 6, 10, "qos",
+                head + "sources:\n  - addresses: [a]\n    qos: one\n    authorizationContext: [x]\n"),
+            Row("no connection type", 1, 1, "connectionType", "id: a\nuri: tcp://127.0.0.1:1883\n" + source),
+            Row("an unknown connection type", 2, 17, "mqqt",
+                "id: a\nconnectionType: mqqt\nuri: tcp://127.0.0.1:1883\n" + source),
+            Row("an unknown scheme", 3, 6, "http", "id: a\nconnectionType: mqtt\nuri: http://127.0.0.1:1883\n" + source),
+            Row("a port that is none", 3, 22, "port", "id: a\nconnectionType: mqtt\nuri: tcp://127.0.0.1:99999\n" + source),
+            Row("an id with blanks", 1, 5, "id", "id: two words\nconnectionType: mqtt\nuri: tcp://127.0.0.1:1883\n" + source),
+            Row("a QoS out of range", 6, 10, "qos",
+                head + "sources:\n  - addresses: [a]\n    qos: 3\n    authorizationContext: [x]\n"),
+            Row("a topic filter that is none", 5, 17, "a/#/b",
+                head + "sources:\n  - addresses: [\"a/#/b\"]\n    qos: 1\n    authorizationContext: [x]\n"),
+            Row("no address", 5, 5, "addresses", head + "sources:\n  - qos: 1\n    authorizationContext: [x]\n"),
+            Row("an unknown placeholder", 5, 25, "thing:di",
+                head + "targets:\n  - address: \"events/{{ thing:di }}\"\n    topics: [\"_/_/things/twin/events\"]\n"
+                    + "    qos: 1\n    authorizationContext: [x]\n"),
+            Row("an open placeholder", 5, 22, "not closed",
+                head + "targets:\n  - address: \"events/{{ thing:id\"\n    topics: [\"_/_/things/twin/events\"]\n"
+                    + "    qos: 1\n    authorizationContext: [x]\n"),
+            Row("an unknown function", 5, 36, "fn:uper",
+                head + "targets:\n  - address: \"events/{{ thing:id | fn:uper() }}\"\n    topics: [\"_/_/things/twin/events\"]\n"
+                    + "    qos: 1\n    authorizationContext: [x]\n"),
+            Row("an unknown topic", 6, 15, "evnts",
+                head + "targets:\n  - address: events\n    topics: [\"_/_/things/twin/evnts\"]\n"
+                    + "    qos: 1\n    authorizationContext: [x]\n"),
+            Row("a filter that is none", 6, 48, "filter",
+                head + "targets:\n  - address: events\n    topics: [\"_/_/things/twin/events?filter=gt(a\"]\n"
+                    + "    qos: 1\n    authorizationContext: [x]\n"),
+            Row("an unknown mapper", 8, 22, "Javascript",
+                head + "sources:\n  - addresses: [a]\n    qos: 1\n    authorizationContext: [x]\n    payloadMapping: [Javascript]\n"),
+            Row("a variable that is not set", 3, 12, "TWINSPAN_NOT_SET",
+                "id: a\nconnectionType: mqtt\nuri: tcp://${TWINSPAN_NOT_SET}:1883\n" + source),
+            Row("a file that is not there", 3, 6, "/nowhere/uri",
+                "id: a\nconnectionType: mqtt\nuri: ${file:/nowhere/uri}\n" + source),
+            Row("the same id twice", 9, 5, "telemetry-in", head + source + "---\n" + head + target),
+        ]
+
+        @Test("every mistake has its file, line and column, and ends with exit code 1", arguments: rows)
+        func mistake(row: Row) throws {
+            let directory = try Directory()
+            let file = directory.path + "/plant.yaml"
+            try Self.write(row.text, to: file)
+            let (code, output) = try Self.run(["lint", file], in: directory.path)
+            #expect(code == 1, "\(output)")
+            let place = "\(file):\(row.line):" + (row.column > 0 ? "\(row.column)" : "")
+            let lines = output.split(separator: "\n").filter { $0.contains(": error: ") }
+            #expect(lines.contains { $0.contains(place) }, "expected \(place) in:\n\(output)")
+            #expect(
+                lines.contains { $0.contains(place) && $0.lowercased().contains(row.word.lowercased()) },
+                "expected '\(row.word)' at \(place) in:\n\(output)")
+            // file:line:column, for editors that jump to it.
+            #expect(lines.allSatisfy { $0.contains(/:[0-9]+:[0-9]+: error: ./) }, "\(output)")
+        }
+
+        /// A text whose U+FFFF U+FFFE stand for bytes that are no UTF-8.
+        private static func write(_ text: String, to file: String) throws {
+            var bytes = Data(text.utf8)
+            if let range = bytes.range(of: Data("\u{FFFF}\u{FFFE}".utf8)) {
+                bytes.replaceSubrange(range, with: [0xC3, 0x28, 0xFF])
+            }
+            try bytes.write(to: URL(fileURLWithPath: file))
+        }
+
+        @Test("all problems of all files are reported at once")
+        func allAtOnce() throws {
+            let directory = try Directory()
+            try (Self.head + "souces: []\nsources: 7\n").write(
+                toFile: directory.path + "/a.yaml", atomically: true, encoding: .utf8)
+            try "id: b\nconnectionType: smoke\n".write(
+                toFile: directory.path + "/b.yaml", atomically: true, encoding: .utf8)
+            let (code, output) = try Self.run(["lint", directory.path], in: directory.path)
+            #expect(code == 1)
+            for word in ["a.yaml:4:1", "a.yaml:5:10", "b.yaml:2:17", "uri"] { #expect(output.contains(word), "\(output)") }
+        }
+
+        @Test("files without a problem end with exit code 0, and what they say is short")
+        func clean() throws {
+            let directory = try Directory()
+            try (Self.head + Self.source).write(
+                toFile: directory.path + "/a.yaml", atomically: true, encoding: .utf8)
+            let (code, output) = try Self.run(["lint", directory.path], in: directory.path)
+            #expect(code == 0)
+            #expect(output == "no problems in 1 file\n")
+        }
+
+        @Test(
+            "wrong usage ends with exit code 2 and says what is right",
+            arguments: [
+                ["lint", "--jsn"], ["serve", "--htp", "127.0.0.1:0"], ["serve", "--http", "nonsense"],
+                ["fly"], ["serve", "left-over"],
+            ])
+        func wrongUsage(arguments: [String]) throws {
+            let directory = try Directory()
+            let (code, output) = try Self.run(arguments, in: directory.path)
+            #expect(code == 2, "\(output)")
+            #expect(output.contains("Usage:") || output.contains("--http 127.0.0.1:8081"), "\(output)")
+        }
+
+        @Test("a file that does not exist is a finding that names it")
+        func missingFile() throws {
+            let directory = try Directory()
+            let (code, output) = try Self.run(["lint", "no-such-file.yaml"], in: directory.path)
+            #expect(code == 1)
+            #expect(output.contains("no-such-file.yaml"), "\(output)")
+        }
+
+        @Test("serve refuses files with errors before it touches anything else")
+        func serveWithErrors() throws {
+            let directory = try Directory()
+            let file = directory.path + "/plant.yaml"
+            try (Self.head + "souces: []\n").write(toFile: file, atomically: true, encoding: .utf8)
+            let (code, output) = try Self.run(
+                ["serve", "--data", directory.path + "/data", "--connections", file, "--http", "127.0.0.1:0"],
+                in: directory.path)
+            #expect(code == 1)
+            #expect(output.contains("\(file):4:1: error: "), "\(output)")
+        }
+
+        /// Runs the binary to its end; returns its exit code and its output.
+        private static func run(_ arguments: [String], in directory: String) throws -> (Int32, String) {
+            let log = directory + "/output"
+            let child = try ChildProcess([TwinspanProcess.binary] + arguments, logPath: log)
+            let end = Date(timeIntervalSinceNow: 15)
+            while child.isRunning {
+                try require(Date() < end, "twinspan \(arguments) does not end")
+                usleep(2_000)
+            }
+            return (child.exitCode ?? -1, try String(contentsOfFile: log, encoding: .utf8))
+        }
+    }
+}
+
+/// A directory that is gone with the test.
+private final class Directory {
+    let path = NSTemporaryDirectory() + "twinspan-lint-\(UUID().uuidString.prefix(8))"
+    init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+    // A directory left behind harms nobody.
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}

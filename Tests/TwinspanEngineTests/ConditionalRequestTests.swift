@@ -1,0 +1,224 @@
+import Testing
+import TwinspanEngine
+import TwinspanJSON
+import TwinspanProtocol
+import TwinspanTestSupport
+
+/// Entity tags, conditions and if-equal (spec/protocol.md §10).
+@Suite("Conditional requests")
+struct ConditionalRequestTests {
+    /// if-match, if-none-match, whether a modify of the thing at revision 1 is done, and the code if not.
+    static let tags: [(String?, String?, String?)] = [
+        ("*", nil, nil), ("\"rev:1\"", nil, nil), (" \"rev:9\" ,\"rev:1\" ", nil, nil), ("\"a,b\",\"rev:1\"", nil, nil),
+        ("\"\",\"rev:1\"", nil, nil), ("\"rev:2\"", nil, "things:precondition.failed"),
+        ("W/\"rev:1\"", nil, "things:precondition.failed"), ("\"REV:1\"", nil, "things:precondition.failed"),
+        (nil, "*", "things:precondition.failed"), (nil, "\"rev:1\"", "things:precondition.failed"),
+        (nil, "\"rev:2\"", nil), (nil, "W/\"rev:1\"", nil), (nil, "\"x\",\"rev:1\"", "things:precondition.failed"),
+        ("\"rev:1\"", "\"rev:2\"", nil), ("\"rev:1\"", "\"rev:1\"", "things:precondition.failed"),
+        ("rev:1", nil, "header.invalid"), ("\"rev:1", nil, "header.invalid"), ("\"", nil, "header.invalid"),
+        ("", nil, "header.invalid"), ("\"a*b\"", nil, "header.invalid"), ("\"a\"b\"", nil, "header.invalid"),
+        ("*,\"rev:1\"", nil, "header.invalid"), ("\"rev:1\",", nil, "header.invalid"), (",", nil, "header.invalid"),
+        ("w/\"rev:1\"", nil, "header.invalid"), (nil, "rev:1", "header.invalid"), (nil, "\"a\" \"b\"", "header.invalid"),
+    ]
+
+    private static func headers(_ match: String?, _ noneMatch: String?) -> [String: String] {
+        var headers: [String: String] = [:]
+        headers["if-match"] = match
+        headers["if-none-match"] = noneMatch
+        return headers
+    }
+
+    @Test("tags decide whether a change is made", arguments: tags)
+    func modify(match: String?, noneMatch: String?, code: String?) throws {
+        let fixture = try EngineFixture()
+        try fixture.make("n:t")
+        let headers = Self.headers(match, noneMatch)
+        for action in [ThingCommand.Action.modify, .merge, .delete] {
+            let value = action == .delete ? nil : #"{"attributes":{"a":5}}"#
+            if let code {
+                expectError(code, code == "header.invalid" ? 400 : 412, "\(action)") {
+                    try fixture.rig.run(action, "n:t", "/", value, headers: headers)
+                }
+            } else if action == .modify {
+                #expect(try fixture.rig.run(action, "n:t", "/", value, headers: headers).status == 204)
+            }
+        }
+    }
+
+    @Test("a retrieve whose tag is known is answered with 304")
+    func retrieve() throws {
+        let fixture = try EngineFixture()
+        try fixture.make("n:t")
+        expectError("things:precondition.notmodified", 304) {
+            try fixture.rig.run(.retrieve, "n:t", headers: ["if-none-match": "\"rev:1\""])
+        }
+        expectError("things:precondition.failed", 412) {
+            try fixture.rig.run(.retrieve, "n:t", headers: ["if-match": "\"rev:7\""])
+        }
+        let tag = try #require(try fixture.rig.run(.retrieve, "n:t", "/attributes/a").etag)
+        expectError("things:precondition.notmodified", 304) {
+            try fixture.rig.run(.retrieve, "n:t", "/attributes/a", headers: ["if-none-match": tag])
+        }
+    }
+
+    @Test("tags are those of the addressed part, not of the thing")
+    func parts() throws {
+        let fixture = try EngineFixture()
+        try fixture.make("n:t")
+        let tag = try #require(try fixture.rig.run(.retrieve, "n:t", "/attributes/a").etag)
+        try fixture.rig.run(.modify, "n:t", "/attributes/o", "1")
+        try fixture.rig.run(.modify, "n:t", "/attributes/a", "2", headers: ["if-match": tag])
+        expectError("things:precondition.failed", 412) {
+            try fixture.rig.run(.modify, "n:t", "/attributes/a", "3", headers: ["if-match": tag])
+        }
+        expectError("things:precondition.failed", 412) {
+            try fixture.rig.run(.merge, "n:t", "/attributes/a", "3", headers: ["if-none-match": "*"])
+        }
+        // What is not there matches nothing, not even the star.
+        expectError("things:precondition.failed", 412) {
+            try fixture.rig.run(.modify, "n:t", "/attributes/new", "3", headers: ["if-match": "*"])
+        }
+        #expect(try fixture.rig.run(.modify, "n:t", "/attributes/new", "3", headers: ["if-none-match": "*"]).status == 201)
+        // A delete or retrieve of what is not there says so.
+        expectError("things:attribute.notfound", 404) {
+            try fixture.rig.run(.delete, "n:t", "/attributes/none", headers: ["if-match": "*"])
+        }
+        expectError("things:attribute.notfound", 404) {
+            try fixture.rig.run(.retrieve, "n:t", "/attributes/none", headers: ["if-match": "*"])
+        }
+    }
+
+    @Test("a creation asks for tags too")
+    func create() throws {
+        let fixture = try EngineFixture()
+        for action in [ThingCommand.Action.modify, .create] {
+            expectError("things:precondition.failed", 412) {
+                try fixture.rig.run(action, "n:t", "/", "{}", headers: ["if-match": "*"])
+            }
+        }
+        #expect(try fixture.rig.run(.modify, "n:t", "/", "{}", headers: ["if-none-match": "*"]).status == 201)
+        expectError("things:precondition.failed", 412) {
+            try fixture.rig.run(.create, "n:t", "/", "{}", headers: ["if-none-match": "*"])
+        }
+        expectError("things:thing.conflict", 409) { try fixture.rig.run(.create, "n:t", "/", "{}") }
+    }
+
+    static let conditions: [(String, String?)] = [
+        ("eq(attributes/a,1)", nil), ("and(gt(attributes/a,0),exists(features/f))", nil), ("eq(_revision,1)", nil),
+        ("eq(thingId,'n:t')", nil), ("lt(_modified,time:now)", nil), ("not(exists(attributes/nope))", nil),
+        ("eq(attributes/a,2)", "things:condition.failed"), ("exists(attributes/nope)", "things:condition.failed"),
+        ("gt(_created,time:now)", "things:condition.failed"), ("eq(attributes/a", "things:condition.invalid"),
+        ("", "things:condition.invalid"), ("attributes/a=1", "things:condition.invalid"), ("eq(a)", "things:condition.invalid"),
+    ]
+
+    @Test("a condition decides over every command", arguments: conditions)
+    func condition(text: String, code: String?) throws {
+        let fixture = try EngineFixture()
+        fixture.rig.clock.advance(by: .seconds(-1))
+        try fixture.make("n:t")
+        fixture.rig.clock.advance(by: .seconds(1))
+        for (action, path, value) in [
+            (ThingCommand.Action.retrieve, "/", nil), (.retrieve, "/features/f", nil),
+            (.modify, "/attributes/a", "1"), (.merge, "/attributes/a", "1"), (.delete, "/attributes/n", nil),
+        ] as [(ThingCommand.Action, String, String?)] {
+            if let code {
+                expectError(code, code.hasSuffix("invalid") ? 400 : 412, "\(action)") {
+                    try fixture.rig.run(action, "n:t", path, value, headers: ["condition": text])
+                }
+            } else if !text.contains("_revision") || action == .retrieve {
+                let status = try fixture.rig.run(action, "n:t", path, value, headers: ["condition": text]).status
+                #expect(status == (action == .retrieve ? 200 : 204))
+            }
+        }
+    }
+
+    @Test("a condition over a field that may not be read fails, before any other answer")
+    func unreadable() throws {
+        let fixture = try EngineFixture()
+        try fixture.rig.policy(
+            .create, "n:policy", Sample.policy([("test:part", ["thing:/": "RW", "thing:/attributes/a": "-R"])]))
+        try fixture.make("n:t", Sample.guarded)
+        let context = AuthorizationContext(["test:part"])
+        for condition in ["eq(attributes/a,1)", "not(exists(attributes/a))", "or(eq(attributes/o/x,1),exists(attributes/a))"] {
+            for (path, who) in [("/attributes/o", context), ("/features/none/properties/p", context), ("/attributes/o", AuthorizationContext(["test:stranger"]))] {
+                do {
+                    try fixture.rig.run(.modify, "n:t", path, "1", headers: ["condition": condition], as: who)
+                    Issue.record("it was taken")
+                } catch let error as TwinspanError {
+                    #expect((error.code, error.status) == ("things:condition.failed", 412))
+                    #expect(error.description?.contains("insufficient permissions") == true)
+                }
+            }
+        }
+        #expect(
+            try fixture.rig.run(
+                .modify, "n:t", "/attributes/o", "1", headers: ["condition": "eq(attributes/o/x,1)"], as: context
+            ).status == 204)
+    }
+
+    @Test("who may not write learns nothing from a condition that is readable but false")
+    func falseButForbidden() throws {
+        let fixture = try EngineFixture()
+        try fixture.rig.policy(.create, "n:policy", Sample.policy([("test:reader", ["thing:/": "R"])]))
+        try fixture.make("n:t", Sample.guarded)
+        for (action, code) in [(ThingCommand.Action.modify, "things:attribute.notmodifiable"), (.delete, "things:attribute.notmodifiable"), (.merge, "things:thing.notmodifiable")] {
+            expectError(code, 403, "\(action)") {
+                try fixture.rig.run(
+                    action, "n:t", "/attributes/a", "5", headers: ["condition": "eq(attributes/a,7)"],
+                    as: AuthorizationContext(["test:reader"]))
+            }
+        }
+    }
+
+    @Test("a condition is decided before tags, and is ignored when a thing is made")
+    func order() throws {
+        let fixture = try EngineFixture()
+        let headers = ["condition": "eq(attributes/a,7)", "if-match": "\"rev:9\""]
+        #expect(try fixture.rig.run(.modify, "n:u", "/", "{}", headers: ["condition": "eq(attributes/a,7)"]).status == 201)
+        try fixture.make("n:t")
+        expectError("things:condition.failed", 412) {
+            try fixture.rig.run(.modify, "n:t", "/attributes/a", "1", headers: headers)
+        }
+    }
+
+    /// if-equal, action, path, value, and whether it is refused.
+    static let equals: [(String, ThingCommand.Action, String, String, Bool)] = [
+        ("update", .modify, "/attributes/a", "1", false), ("UPDATE", .modify, "/attributes/a", "1", false),
+        ("skip", .modify, "/attributes/a", "1", true), ("skip", .modify, "/attributes/a", "1.0", true),
+        ("skip", .modify, "/attributes/a", "2", false), ("skip", .modify, "/attributes/new", "1", false),
+        ("skip", .modify, "/attributes/o", #"{"y":{"z":2},"x":1}"#, true),
+        ("skip", .merge, "/attributes/a", "1", true), ("skip", .merge, "/attributes", #"{"a":1}"#, true),
+        ("skip", .merge, "/attributes", #"{"a":2}"#, false), ("skip", .merge, "/attributes/none", "null", true),
+        ("skip", .merge, "/", #"{"attributes":{"o":{"y":{}}}}"#, true),
+        ("skip-minimizing-merge", .modify, "/attributes/a", "1", false),
+        ("skip-minimizing-merge", .merge, "/attributes/a", "1", true),
+        ("skip-minimizing-merge", .merge, "/attributes/a", "2", false),
+    ]
+
+    @Test("if-equal skips changes that change nothing", arguments: equals)
+    func ifEqual(rule: String, action: ThingCommand.Action, path: String, value: String, isSkipped: Bool) throws {
+        let fixture = try EngineFixture()
+        try fixture.make("n:t")
+        if isSkipped {
+            expectError("things:precondition.failed", 412) {
+                try fixture.rig.run(action, "n:t", path, value, headers: ["if-equal": rule])
+            }
+        } else {
+            #expect(try fixture.rig.run(action, "n:t", path, value, headers: ["if-equal": rule]).revision == 2)
+        }
+        expectError("header.invalid", 400) {
+            try fixture.rig.run(action, "n:t", path, value, headers: ["if-equal": "maybe"])
+        }
+    }
+
+    @Test("a minimised merge has only what differs in its event")
+    func minimised() throws {
+        let fixture = try EngineFixture()
+        try fixture.make("n:t")
+        try fixture.rig.run(
+            .merge, "n:t", "/attributes", #"{"a":1,"o":{"x":2,"y":{"z":2}},"none":null}"#,
+            headers: ["if-equal": "skip-minimizing-merge"])
+        let event = try #require(fixture.published(1).first)
+        #expect(event.value?.value == (try json(#"{"o":{"x":2}}"#)))
+    }
+}
