@@ -17,6 +17,15 @@ public final class ConnectionFleet: ConnectionDirectory {
         self.environment = environment
     }
 
+    /// Connections that will be started in a moment: until then they count as connecting, so that nobody takes the
+    /// service for ready before it has begun.
+    private let announced = Mutex<[Connection]>([])
+
+    /// Announces the connections that the first `apply` will start.
+    public func announce(_ connections: [Connection]) {
+        announced.withLock { $0 = connections }
+    }
+
     /// What a new configuration changed.
     public struct Changes: Sendable, Equatable {
         public var started: [ConnectionID] = []
@@ -45,6 +54,7 @@ public final class ConnectionFleet: ConnectionDirectory {
                 running.withLock { $0[connection.id] = supervisor }
                 changes.started.append(connection.id)
             }
+            announced.withLock { $0 = [] }
             return changes
         }
     }
@@ -65,7 +75,15 @@ public final class ConnectionFleet: ConnectionDirectory {
     }
 
     public func snapshots() -> [ConnectionSnapshot] {
-        let all = running.withLock { Array($0.values) }
-        return all.map(\.snapshot).sorted { $0.id < $1.id }
+        let all = running.withLock { $0 }
+        let coming = announced.withLock { $0 }.filter { all[$0.id] == nil }.map { connection in
+            ConnectionSnapshot(
+                id: connection.id, type: connection.type, uri: connection.uri.display,
+                state: connection.isOpen ? .connecting : .closed, stateAgeSeconds: 0, failure: nil,
+                nextAttemptSeconds: nil, isRequired: connection.isRequired && connection.isOpen,
+                sourceCount: connection.sources.count, targetCount: connection.targets.count, counters: [],
+                inFlight: 0, queueDepth: 0, queueBytes: 0, queueAgeSeconds: 0)
+        }
+        return (all.values.map(\.snapshot) + coming).sorted { $0.id < $1.id }
     }
 }

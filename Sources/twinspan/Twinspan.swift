@@ -1,7 +1,26 @@
 // The command line. Each command is a file of its own; `Composition/` puts the parts together.
 import ArgumentParser
+import Glibc
 
 @main
+enum Main {
+    /// Runs the command. Exit codes: 0 fine, 1 findings or failure, 2 wrong usage.
+    static func main() async {
+        do {
+            var command = try Twinspan.parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            guard Twinspan.exitCode(for: error) == .validationFailure else { Twinspan.exit(withError: error) }
+            StandardError.write(Twinspan.fullMessage(for: error) + "\n")
+            exit(2)
+        }
+    }
+}
+
 struct Twinspan: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "twinspan",

@@ -138,7 +138,7 @@ extension EndToEnd {
             unlink(bench.connections + "/events-out.yaml")
             try bench.write(Plant.telemetryIn(port: bench.broker.port), to: "telemetry-in.yaml")
             if bySignal { process.signal(SIGHUP) }
-            try process.waitForLog(10, "\"stopped\":\"events-out\"")
+            try process.waitForLog(10, #""started":"","stopped":"events-out""#)
             generator.send([.init("telemetry/device", Command.setSpeed("device", 3))])
             generator.send([.init("telemetry/device", Command.retrieve("device"))])
             try collector.wait(10, for: "the answer") { $0.json.value(at: ["value"])?.speed == 3 }
@@ -182,14 +182,14 @@ extension EndToEnd {
             third.kill9()
         }
 
-        @Test("a store of a newer version is refused and left as it is")
-        func newerSchema() throws {
+        @Test("a store of a newer version is refused and left as it is", arguments: ["journal.db", "twins.db"])
+        func newerSchema(name: String) throws {
             let bench = try Workbench("newer")
             let first = try bench.start()
             try first.waitUntilReady()
             first.signal(SIGTERM)
             #expect(try first.waitForEnd(10) == 0)
-            let file = bench.data + "/twinspan.db"
+            let file = bench.data + "/" + name
             _ = try Journal.query(file, "INSERT INTO grdb_migrations VALUES ('v99'); PRAGMA wal_checkpoint(TRUNCATE)")
             let before = try Data(contentsOf: URL(fileURLWithPath: file))
             let second = try bench.start()
@@ -198,11 +198,11 @@ extension EndToEnd {
             #expect(try Data(contentsOf: URL(fileURLWithPath: file)) == before)
         }
 
-        @Test("a damaged store is refused and left as it is")
-        func damagedStore() throws {
+        @Test("a damaged store is refused and left as it is", arguments: ["journal.db", "twins.db"])
+        func damagedStore(name: String) throws {
             let bench = try Workbench("damaged")
             try FileManager.default.createDirectory(atPath: bench.data, withIntermediateDirectories: true)
-            let file = bench.data + "/twinspan.db"
+            let file = bench.data + "/" + name
             let garbage = Data("this is not a database, but somebody may still want it back".utf8)
             try garbage.write(to: URL(fileURLWithPath: file))
             let process = try bench.start()

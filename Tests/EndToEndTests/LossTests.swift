@@ -94,12 +94,12 @@ extension EndToEnd {
                     SeenEvent(message).map { $0.thing == "plant:device-19" && $0.value == "\(newest)" } ?? false
                 }
                 process.kill9()
-                let lag = try Self.rowsBehind(bench.data)
+                let lag = try Journal.recordsBehindRows(bench.data)
                 #expect(lag > 0, "the rows were complete already, so this test tests nothing")
                 process = try bench.start()
                 try process.waitUntilReady()
                 // Rows are brought up before anything is served.
-                #expect(try Self.rowsBehind(bench.data) == 0)
+                #expect(try Journal.recordsBehindRows(bench.data) == 0)
             }
             try generator.waitForConfirmations(10)
             try Self.expectTwins(at: ledger, generator, collector)
@@ -108,12 +108,6 @@ extension EndToEnd {
             let journal = try Journal(data: bench.data)
             try ledger.check(journal)
             try Ledger.check(collector.messages.compactMap { SeenEvent($0) }, in: journal)
-        }
-
-        /// Journal records the rows do not know yet.
-        private static func rowsBehind(_ data: String) throws -> Int {
-            let sql = "SELECT (SELECT max(sequence) FROM journal) - sequence FROM cursor WHERE name = 'rows'"
-            return try Journal.query(data + "/twinspan.db", sql).first.flatMap { Int($0[0]) } ?? -1
         }
 
         /// Makes the things; the first brings the policy all of them stand under.

@@ -114,7 +114,6 @@ struct ConditionalRequestTests {
     @Test("a condition decides over every command", arguments: conditions)
     func condition(text: String, code: String?) throws {
         let fixture = try EngineFixture()
-        fixture.rig.clock.advance(by: .seconds(-1))
         try fixture.make("n:t")
         fixture.rig.clock.advance(by: .seconds(1))
         for (action, path, value) in [

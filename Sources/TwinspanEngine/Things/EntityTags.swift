@@ -16,20 +16,34 @@ struct EntityTags {
             return
         }
         var tags: [String] = []
-        for part in trimmed.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
-            let tag = (String(Substring(part))).trimmedSpaces
-            let quoted = tag.hasPrefix("W/") ? String(tag.dropFirst(2)) : tag
-            let inner = quoted.utf8.dropFirst().dropLast()
-            let isLegal =
-                quoted.utf8.count >= 2 && quoted.hasPrefix("\"") && quoted.hasSuffix("\"")
-                && !inner.contains(UInt8(ascii: "\"")) && !inner.contains(UInt8(ascii: "*"))
-            guard isLegal else {
+        var rest = trimmed.utf8[...]
+        repeat {
+            guard let tag = Self.takeTag(&rest) else {
                 throw .headerInvalid(header, "Use '*' or entity tags in quotes, separated by commas.")
             }
             tags.append(tag)
-        }
+        } while !rest.isEmpty
         self.tags = tags
     }
+
+    /// Takes `(W/)?"…"` and the comma behind it; nil when there is something else. A tag may hold commas.
+    private static func takeTag(_ rest: inout Substring.UTF8View) -> String? {
+        let quote = UInt8(ascii: "\"")
+        var end = rest.startIndex
+        if rest.starts(with: "W/".utf8) { end = rest.index(end, offsetBy: 2) }
+        guard end < rest.endIndex, rest[end] == quote else { return nil }
+        let body = rest[rest.index(after: end)...]
+        guard let close = body.firstIndex(of: quote), !body[..<close].contains(UInt8(ascii: "*")) else { return nil }
+        let tag = String(Substring(rest[...close]))
+        rest = rest[rest.index(after: close)...].drop(while: isBlank)
+        guard rest.isEmpty || rest.first == UInt8(ascii: ",") else { return nil }
+        // A comma must have a tag behind it.
+        guard !rest.isEmpty else { return tag }
+        rest = rest.dropFirst().drop(while: isBlank)
+        return rest.isEmpty ? nil : tag
+    }
+
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
 
     /// Whether the tag strongly equals one of the list; weak tags never do.
     func contain(_ tag: String) -> Bool {

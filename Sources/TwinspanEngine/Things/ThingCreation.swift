@@ -110,6 +110,12 @@ struct ThingCreation {
         guard enforcer.isUnrestricted(.write, .thing, .root, subjects: context, namespace: namespace) else {
             throw .notModifiable(.root, of: command.thingID)
         }
+        // What is not there matches no tag (§10.2), and if-none-match is met.
+        if let wanted = command.headers.text(.ifMatch) {
+            _ = try EntityTags(wanted, header: "if-match")
+            throw ThingErrorTable.preconditionFailed.error()
+        }
+        if let unwanted = command.headers.text(.ifNoneMatch) { _ = try EntityTags(unwanted, header: "if-none-match") }
         return Verdict(
             thing: try thing(after: state, policyID: policyID, limits: limits, now: now), enforcer: enforcer,
             policy: made)

@@ -28,7 +28,9 @@ struct ThingJudge {
     func verdict() throws(TwinspanError) -> ThingVerdict {
         try checkCondition()
         switch command.action {
-        case .create: throw ThingErrorTable.conflict.error("A thing with the id '\(command.thingID)' exists already.")
+        case .create:
+            try checkEntityTags(EntityTags.tag(revision: state.revision))
+            throw ThingErrorTable.conflict.error("A thing with the id '\(command.thingID)' exists already.")
         case .retrieve: return try retrieve()
         case .modify: return try modify()
         case .merge: return try merge()
@@ -90,7 +92,23 @@ struct ThingJudge {
                 description: "You have insufficient permissions to read '\(field)', which the condition names.")
         }
         let holds = filter.matches(withSpecialFields(text.value), placeholders: ClockResolver(now: now))
-        guard holds else { throw ThingErrorTable.conditionFailed.error() }
+        guard !holds else { return }
+        try checkAccess()
+        throw ThingErrorTable.conditionFailed.error()
+    }
+
+    /// Whoever may not do it at all is told that, and not what a condition says about the state.
+    private func checkAccess() throws(TwinspanError) {
+        switch command.action {
+        case .create: break
+        case .retrieve:
+            let isPartial = enforcer.isPartial(
+                .read, .thing, command.resource.path, subjects: context, namespace: namespace)
+            guard isPartial else { throw .notFound(command.resource, of: command.thingID) }
+        case .modify, .delete: try requireWrite()
+        case .merge:
+            if let patch = command.value { try requireWrite(ofPatch: patch) }
+        }
     }
 
     /// if-match before if-none-match, on the addressed resource (§10.2).
@@ -197,8 +215,15 @@ struct ThingJudge {
         guard let given = command.value else { throw .jsonInvalid("The value of the command is missing.") }
         let path = command.resource.path
         try checkPatch(given)
-        let patch = path.isRoot ? try ThingForm.writablePatch(given) : given
+        var patch = path.isRoot ? try ThingForm.writablePatch(given) : given
         try requireWrite(ofPatch: patch)
+        if command.headers.text(.ifEqual)?.lowercased() == "skip-minimizing-merge",
+            let current = path.isRoot ? text : text.text(at: path),
+            let rest = PatchReduction.differing(patch.value, from: current.value)
+        {
+            // A patch of which nothing is left is refused below, for it changes nothing.
+            patch = JSONText(rest)
+        }
         if hasEntityTagHeaders {
             try checkEntityTags(
                 entityTag(revision: state.revision, path.isRoot ? text : text.text(at: path)))

@@ -78,6 +78,14 @@ public final class Authenticator: Sendable {
         case wrong, throttled, stopped
     }
 
+    /// What a request with new credentials does next.
+    fileprivate enum Step {
+        case known(Principal)
+        /// The same credentials are being verified for another request.
+        case wait
+        case verify, refuse
+    }
+
     private let accounts: [String: Account]
     /// Verified against when the user does not exist, so that the time taken does not tell.
     private let decoy: String?
@@ -137,24 +145,17 @@ public final class Authenticator: Sendable {
     ) async -> Verdict {
         let now = clock.monotonic
         return await withCheckedContinuation { continuation in
-            let known = memory.withLock { memory -> Verdict? in
-                if let principal = memory.use(tag, now: now) { return .genuine(principal) }
-                if memory.waiting[tag] != nil {
-                    memory.waiting[tag]?.append(continuation)
-                    return nil
-                }
-                let mayTry = memory.waiting.count < Self.waitingMaximum && memory.throttle.take(address, now: now)
-                guard mayTry else { return .throttled }
-                memory.waiting[tag] = [continuation]
+            let step = memory.withLock { $0.join(tag, continuation, from: address, now: now) }
+            switch step {
+            case .known(let principal): continuation.resume(returning: .genuine(principal))
+            case .wait: break
+            case .refuse:
+                failures.add(1, ordering: .relaxed)
+                continuation.resume(returning: .throttled)
+            case .verify:
                 verifier.submit { isRunning in
-                    let verdict = isRunning ? self.verify(credentials) : .stopped
-                    self.settle(tag, verdict, from: address)
+                    self.settle(tag, isRunning ? self.verify(credentials) : .stopped, from: address)
                 }
-                return nil
-            }
-            if let known {
-                if case .throttled = known { failures.add(1, ordering: .relaxed) }
-                continuation.resume(returning: known)
             }
         }
     }
@@ -194,6 +195,22 @@ extension Authenticator.Memory {
         }
         verified[tag]?.lastUse = max(now, known.lastUse)
         return known.principal
+    }
+
+    /// Lets a request wait for the verification of its credentials.
+    fileprivate mutating func join(
+        _ tag: KeyedHash.Tag, _ continuation: CheckedContinuation<Authenticator.Verdict, Never>, from address: UInt64,
+        now: UInt64
+    ) -> Authenticator.Step {
+        if let principal = use(tag, now: now) { return .known(principal) }
+        if waiting[tag] != nil {
+            waiting[tag]?.append(continuation)
+            return .wait
+        }
+        let mayTry = waiting.count < Authenticator.waitingMaximum && throttle.take(address, now: now)
+        guard mayTry else { return .refuse }
+        waiting[tag] = [continuation]
+        return .verify
     }
 
     fileprivate mutating func remember(_ tag: KeyedHash.Tag, _ principal: Principal, now: UInt64) {

@@ -34,7 +34,8 @@ struct SimulateCommand: ParsableCommand {
     @Option(name: .long, help: "The namespace of the things.")
     var namespace = "demo"
 
-    @Option(name: .long, help: ArgumentHelp("The policy of the things; <namespace>:policy if not given.", valueName: "id"))
+    @Option(
+        name: .long, help: ArgumentHelp("The policy of the things; <namespace>:policy if not given.", valueName: "id"))
     var policy: String?
 
     @Option(name: .long, help: "When to end, e.g. 30s, 5m or 1h; without it and --count, Ctrl-C ends it.")
@@ -51,7 +52,9 @@ struct SimulateCommand: ParsableCommand {
 
     func validate() throws {
         guard (1...1_000_000).contains(devices) else { throw ValidationError("--devices is 1 to 1000000") }
-        guard (1...1_000_000).contains(rate) else { throw ValidationError("--rate is 1 to 1000000 messages per second") }
+        guard (1...1_000_000).contains(rate) else {
+            throw ValidationError("--rate is 1 to 1000000 messages per second")
+        }
         if let count, count < 0 { throw ValidationError("--count is not negative") }
         if let duration, Self.seconds(duration) == nil {
             throw ValidationError("--duration is a number with ms, s, m or h, e.g. 30s; not '\(duration)'")

@@ -31,17 +31,17 @@ final class ConnectionReloader: Sendable {
         self.grace = grace
     }
 
-    /// Reads all files and starts the connections. Prints all problems; false when one of them is an error.
-    func loadAtStart() -> Bool {
+    /// Reads all files and announces the connections. Prints all problems; nil when one of them is an error.
+    func loadAtStart() -> [Connection]? {
         applied.withLock { $0 = stamps }
         let loaded = load()
         if !loaded.diagnostics.isEmpty {
             let report = DiagnosticReport(loaded.diagnostics, fileCount: loaded.files.count)
             StandardError.write(report.text(isColoured: StandardError.isTerminal))
         }
-        guard loaded.isValid else { return false }
-        fleet.apply(loaded.connections, grace: grace)
-        return true
+        guard loaded.isValid else { return nil }
+        fleet.announce(loaded.connections)
+        return loaded.connections
     }
 
     /// Reads all files again and applies what changed.

@@ -3,9 +3,11 @@ import ArgumentParser
 import CMalloc
 import Glibc
 import Logging
+import ServiceLifecycle
 import Synchronization
 import TwinspanConnections
 import TwinspanEngine
+import TwinspanHTTP
 import TwinspanSQLite
 import TwinspanSupervisor
 
@@ -48,26 +50,113 @@ final class TwinspanService: Sendable {
             environment: SupervisorEnvironment(engine: engine, clock: clock, adapters: Adapters.all, logger: logger))
         let reloader = ConnectionReloader(
             paths: connectionPaths, fleet: fleet, logger: logger, grace: Self.grace)
-        guard reloader.loadAtStart() else {
+        guard let connections = reloader.loadAtStart() else {
             engine.stop()
             throw ExitCode(1)
         }
-        let end = EndOfService()
+        let end = Occurrence()
+        let listening = Occurrence()
+        let http = try httpGroup(engine: engine, fleet: fleet, store: store, started: started) { listening.request() }
+        let serving = Task { () -> (any Error)? in
+            defer {
+                end.request()
+                listening.request()
+            }
+            do {
+                try await http.run()
+                return nil
+            } catch {
+                return error
+            }
+        }
         ProcessSignals.install { signal in
             switch signal {
             case .terminate: end.request()
             case .reload: reloader.reload(because: "SIGHUP")
             }
         }
-        reloader.watch()
-        logger.info(
-            "ready", metadata: ["milliseconds": "\((clock.monotonic - started) / 1_000_000)", "data": "\(configuration.data)"])
+        // Only a process that has its port may take over the sessions at the brokers.
+        await listening.wait()
+        if !end.isRequested {
+            fleet.apply(connections, grace: Self.grace)
+            reloader.watch()
+        }
         await end.wait()
         logger.info("ending")
+        // Open requests may wait for a commit, so HTTP ends while the engine still runs.
+        await http.triggerGracefulShutdown()
         reloader.stop()
         fleet.stop(grace: Self.grace)
+        let httpFailure = await serving.value
         engine.stop()
+        try report(httpFailure)
         logger.info("ended")
+    }
+
+    /// The HTTP door as the one service of a group, which bounds how long open requests may take at the end.
+    private func httpGroup(
+        engine: TwinEngine, fleet: ConnectionFleet, store: SQLiteStore, started: UInt64,
+        onListening: @escaping @Sendable () -> Void
+    ) throws -> ServiceGroup {
+        let logger = self.logger
+        let data = configuration.data
+        let service = TwinHTTPService(
+            backend: HTTPBackend(
+                engine: engine, connections: fleet, authenticator: try authenticator(),
+                storeMeasures: { store.measure() }),
+            settings: HTTPSettings(host: configuration.http.host, port: configuration.http.port), logger: logger,
+            onListening: { address in
+                onListening()
+                logger.info(
+                    "ready",
+                    metadata: [
+                        "http": "http://\(address)", "data": "\(data)",
+                        "after": "\((SystemClock().monotonic - started) / 1_000_000) ms",
+                    ])
+            })
+        var group = ServiceGroupConfiguration(services: [service], logger: Logger(label: "services") { _ in
+            SwiftLogNoOpLogHandler()
+        })
+        group.maximumGracefulShutdownDuration = .seconds(4)
+        return ServiceGroup(configuration: group)
+    }
+
+    /// The users of the configuration, or those of the credentials file that the first start makes.
+    private func authenticator() throws -> Authenticator {
+        var users = configuration.authentication.basic.map { user in
+            BasicUser(name: user.user, secret: Self.secret(user.password))
+        }
+        if let devops = configuration.authentication.devops {
+            users.append(BasicUser(name: CredentialsFile.devopsName, secret: Self.secret(devops), role: .devops))
+        }
+        if users.isEmpty {
+            do throws(CredentialsFileFailure) {
+                let file = try CredentialsFile.open(in: configuration.data)
+                users = file.users
+                if file.wasCreated { logger.notice("passwords were made", metadata: ["file": "\(file.path)"]) }
+            } catch {
+                StandardError.write("\(error.description).\n  → \(error.hint)\n")
+                throw ExitCode(1)
+            }
+        }
+        return Authenticator(users: users, clock: SystemClock())
+    }
+
+    private static func secret(_ password: Authentication.Password) -> BasicUser.Secret {
+        switch password {
+        case .hash(let hash): .hash(hash)
+        case .plain(let plain): .password(plain.exposed)
+        }
+    }
+
+    private func report(_ failure: (any Error)?) throws {
+        guard let failure else { return }
+        if let failure = failure as? ListenFailure {
+            StandardError.write("\(failure.description).\n  → \(failure.hint)\n")
+        } else {
+            StandardError.write("HTTP cannot be served: \(failure).\n")
+        }
+        throw ExitCode(1)
     }
 
     private var engineSettings: EngineSettings {
@@ -90,8 +179,8 @@ final class TwinspanService: Sendable {
     }
 }
 
-/// Waits for the end that a signal asks for.
-final class EndOfService: Sendable {
+/// Something that happens once, and one task that waits for it: the end that a signal asks for, the open port.
+final class Occurrence: Sendable {
     private struct State {
         var isRequested = false
         var waiter: CheckedContinuation<Void, Never>?
@@ -107,6 +196,8 @@ final class EndOfService: Sendable {
         }
         waiter?.resume()
     }
+
+    var isRequested: Bool { state.withLock { $0.isRequested } }
 
     func wait() async {
         await withCheckedContinuation { continuation in

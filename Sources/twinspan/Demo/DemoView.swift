@@ -49,8 +49,9 @@ struct DemoView {
         head.append("  \("connections".padded(to: 22))\(parts.joined(separator: "     "))")
         head.append("")
         let header = ["  \("thing".padded(to: 26))", "temperature", "humidity", "revision", "last change"]
-        head.append(header[0] + header[1].leftPadded(to: 12) + header[2].leftPadded(to: 11)
-            + header[3].leftPadded(to: 11) + header[4].leftPadded(to: 14))
+        head.append(
+            header[0] + header[1].leftPadded(to: 12) + header[2].leftPadded(to: 11)
+                + header[3].leftPadded(to: 11) + header[4].leftPadded(to: 14))
         let foot = [
             "", "  " + figures.joined(separator: "   "),
             "  try:  curl -u ditto:\(password) \(address)/api/2/things/\(rows.first?.id ?? "")",

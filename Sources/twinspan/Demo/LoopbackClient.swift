@@ -24,7 +24,9 @@ struct LoopbackClient {
         if let user, let password { head += "authorization: Basic \(Self.base64("\(user):\(password)"))\r\n" }
         if let contentType { head += "content-type: \(contentType)\r\n" }
         if !body.isEmpty { head += "content-length: \(body.count)\r\n" }
-        guard send(Array(head.utf8) + Array("\r\n".utf8) + body, to: link), let bytes = readAll(link) else { return nil }
+        guard send(Array(head.utf8) + Array("\r\n".utf8) + body, to: link), let bytes = readAll(link) else {
+            return nil
+        }
         return Self.parse(bytes)
     }
 

@@ -32,7 +32,8 @@ final class SimulationProgress: Sendable {
             last.confirmed = tally.confirmed
             last.isLineOpen = isTerminal
             let state = tally.isOpen ? "" : "   \(tally.failure?.message ?? "connecting")"
-            return "published \(published)   confirmed \(tally.confirmed)   \(fixed(perSecond, 0))/s of \(rate)/s\(state)"
+            return
+                "published \(published)   confirmed \(tally.confirmed)   \(fixed(perSecond, 0))/s of \(rate)/s\(state)"
         }
         guard let line else { return }
         StandardOutput.write(isTerminal ? "\r\(line)\u{1B}[K" : line + "\n")

@@ -20,19 +20,34 @@ struct Journal {
     let rows: [String: (revision: Int, json: String)]
 
     init(data: String) throws {
-        let file = data + "/twinspan.db"
-        let check = try Self.query(file, "PRAGMA integrity_check")
-        try require(check == [["ok"]], "the database is damaged: \(check)")
+        let journal = Self.file(of: data)
+        let twins = data + "/twins.db"
+        for file in [journal, twins] {
+            let check = try Self.query(file, "PRAGMA integrity_check")
+            try require(check == [["ok"]], "\(file) is damaged: \(check)")
+        }
         var things: [String: [Record]] = [:]
         for row in try Self.query(
-            file, "SELECT entity, revision, path, CAST(value AS TEXT) FROM journal WHERE kind = 1 ORDER BY sequence")
+            journal, "SELECT entity, revision, path, CAST(value AS TEXT) FROM journal WHERE kind = 1 ORDER BY sequence")
         {
             things[row[0], default: []].append(Record(revision: Int(row[1]) ?? -1, path: row[2], value: row[3]))
         }
         self.things = things
         rows = Dictionary(
-            uniqueKeysWithValues: try Self.query(file, "SELECT id, revision, CAST(json AS TEXT) FROM thing")
+            uniqueKeysWithValues: try Self.query(twins, "SELECT id, revision, CAST(json AS TEXT) FROM thing")
                 .map { ($0[0], (Int($0[1]) ?? -1, $0[2])) })
+    }
+
+    /// The file with the journal.
+    static func file(of data: String) -> String { data + "/journal.db" }
+
+    /// Journal records the rows do not know yet; also while the process runs.
+    static func recordsBehindRows(_ data: String) throws -> Int {
+        let newest = try query(file(of: data), "SELECT max(sequence) FROM journal").first?.first.flatMap { Int($0) }
+        let sql = "SELECT sequence FROM cursor WHERE name = 'rows'"
+        let cursor = try query(data + "/twins.db", sql).first?.first.flatMap { Int($0) }
+        guard let newest, let cursor else { throw ScenarioFailure("the store does not say how far it is") }
+        return newest - cursor
     }
 
     /// Runs a query; columns must not hold the separators.
