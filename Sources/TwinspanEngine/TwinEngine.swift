@@ -163,6 +163,8 @@ public final class TwinEngine: Sendable {
             && (command.action == .create || command.action == .modify || command.action == .merge)
         guard makesThing else { return .done(failed(.thingNotFound(command.thingID), entry.sequence)) }
         do throws(TwinspanError) {
+            // There is nothing a tag could match (spec/protocol.md §10.2).
+            if command.headers[.ifMatch] != nil { throw ThingErrorTable.preconditionFailed.error() }
             let creation = try ThingCreation(command)
             let attempt = try policies.content.withLock { shelf throws(TwinspanError) -> Attempt in
                 for id in creation.choice.needed where shelf.cache.slot(of: id) == nil { return .needsPolicy(id) }

@@ -28,7 +28,8 @@ struct ImportTests {
         ],
         "TwinspanHTTP": [
             "TwinspanEngine", "TwinspanPolicies", "TwinspanExpressions", "TwinspanConnections", "TwinspanProtocol",
-            "TwinspanJSON", "CCrypt", "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOPosix", "NIOHTTP1",
+            "TwinspanJSON", "CCrypt", "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOConcurrencyHelpers", "NIOCore",
+            "NIOHTTP1", "NIOPosix",
             "Logging", "ServiceLifecycle",
         ],
         "twinspan": [

@@ -31,7 +31,7 @@ struct LayoutTests {
 
     @Test("a source file begins with a comment that says what it is for")
     func purpose() {
-        let silent = SourceTree.sources.filter { !$0.text.hasPrefix("// ") }.map(\.path)
+        let silent = SourceTree.sources.filter { !$0.text.hasPrefix("//") }.map(\.path)
         #expect(silent.isEmpty, "\(silent.joined(separator: "\n"))")
     }
 

@@ -115,11 +115,11 @@ struct ConditionalRequestTests {
     func condition(text: String, code: String?) throws {
         let fixture = try EngineFixture()
         try fixture.make("n:t")
-        fixture.rig.clock.advance(by: .seconds(1))
         for (action, path, value) in [
             (ThingCommand.Action.retrieve, "/", nil), (.retrieve, "/features/f", nil),
             (.modify, "/attributes/a", "1"), (.merge, "/attributes/a", "1"), (.delete, "/attributes/n", nil),
         ] as [(ThingCommand.Action, String, String?)] {
+            fixture.rig.clock.advance(by: .seconds(1))
             if let code {
                 expectError(code, code.hasSuffix("invalid") ? 400 : 412, "\(action)") {
                     try fixture.rig.run(action, "n:t", path, value, headers: ["condition": text])

@@ -60,7 +60,7 @@ extension TwinEngine {
 
     /// Leads a round unless another thread does.
     private func lead() {
-        let hasLed = leadership.withLockIfAvailable { _ in round() }
+        let hasLed: Void? = leadership.withLockIfAvailable { _ in round() }
         // What was queued while this round ran has found the leadership taken: it is the committer's now.
         if hasLed != nil, queue.depth > 0 { queue.wakeCommitter() }
     }

@@ -19,7 +19,10 @@ struct PolicyJudge {
     func verdict() throws(TwinspanError) -> Verdict {
         guard let text = state.text, let enforcer = state.enforcer else {
             switch command.action {
-            case .create, .modify: return try store(.created, status: 201)
+            case .create, .modify:
+                // There is nothing a tag could match (spec/protocol.md §10.2).
+                if command.headers[.ifMatch] != nil { throw GeneralErrorTable.policyPreconditionFailed.error() }
+                return try store(.created, status: 201)
             case .retrieve, .delete: throw notFound
             }
         }

@@ -5,7 +5,10 @@ enum PatchReduction {
     /// The part of a patch that differs from the value it is merged into; nil when nothing does. The depth of the
     /// recursion is bounded by the parser.
     static func differing(_ patch: JSONValue, from current: JSONValue) -> JSONValue? {
-        guard let members = patch.object, let known = current.object else { return patch == current ? nil : patch }
+        guard let members = patch.object, let known = current.object else {
+            // Spelled out, because a bare nil could also be read as the JSON null.
+            return patch == current ? Optional<JSONValue>.none : .some(patch)
+        }
         var rest = JSONObject()
         for (key, value) in members {
             // A key in double braces removes members by a pattern; what it hits is not looked up here.
@@ -17,6 +20,6 @@ enum PatchReduction {
                 rest[key] = value
             }
         }
-        return rest.isEmpty ? nil : .object(rest)
+        return rest.isEmpty ? Optional<JSONValue>.none : .some(.object(rest))
     }
 }

@@ -35,8 +35,17 @@ struct DemoBroker {
             throw ChildFailure(description: "mosquitto did not start:\n\(child.logTail(lines: 5))")
         }
         self.child = child
-        let version = child.logTail(lines: 50).split(separator: " ").drop { $0 != "version" }.dropFirst().first
-        description = "mosquitto \(version ?? "") on 127.0.0.1:\(port) (started by this demo)"
+        description = "mosquitto \(Self.version(of: child)) on 127.0.0.1:\(port) (started by this demo)"
+    }
+
+    /// From the log's line "mosquitto version 2.0.11 starting", which may come a moment after the first answer.
+    private static func version(of child: ChildProcess) -> Substring {
+        for _ in 0..<50 {
+            let words = child.logTail(lines: 50).split(separator: " ")
+            if let word = words.firstIndex(of: "version"), word + 1 < words.count { return words[word + 1] }
+            usleep(10_000)
+        }
+        return "broker"
     }
 
     /// Debian puts it where only root's PATH looks.

@@ -78,7 +78,6 @@ final class TwinspanProcess {
 
     /// Waits until `/ready` answers 200.
     func waitUntilReady(_ timeout: Double = 20) throws {
-        if getenv("TWINSPAN_NO_HTTP") != nil { return try waitForLog(timeout, logPath.contains("e2e-port") || logPath.contains("e2e-data") || logPath.contains("e2e-newer") ? "ready" : "\"session\":\"consumer\"") } //DEV
         try waitForReadiness("200", timeout) { $0.status == 200 }
     }
 

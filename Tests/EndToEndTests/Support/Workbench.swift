@@ -72,8 +72,6 @@ enum Plant {
             replyTarget:
               address: replies/all
               headerMapping: { mqtt.qos: "1" }
-        targets: #DEV
-          - { address: void, topics: ["_/_/things/twin/events?namespaces=none"], qos: 0, authorizationContext: [x] } #DEV
 
         """
     }

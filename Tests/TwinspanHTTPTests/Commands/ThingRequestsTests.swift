@@ -61,6 +61,7 @@ private let policy = """
 @Suite("Requests on things")
 struct ThingRequestsTests {
     static let lifeCycle: [Row] = [
+        Row("PUT", thing, json + [("If-Match", "*")], send: "{}", gives: 412, "things:precondition.failed"),
         Row("GET", thing, gives: 404, "things:thing.notfound"),
         Row("PUT", thing + "/attributes", json, send: "{}", gives: 404, "things:thing.notfound"),
         Row("PATCH", thing + "/attributes", patch, send: #"{"a":1}"#, gives: 404, "things:thing.notfound"),

@@ -55,7 +55,8 @@ struct TwinHTTPServiceTests {
             try await withService(backend(door), HTTPSettings(port: 0)) { service in
                 let port = try #require(service.boundPort)
                 let answers = await BlockingCalls(threads: 1).run {
-                    guard let descriptor = try? SocketClient.connect(port: port) else { return "no connection" }
+                    // Without a connection there are no statuses, which fails the expectation.
+                    guard let descriptor = try? SocketClient.connect(port: port) else { return "" }
                     defer { close(descriptor) }
                     let big = String(repeating: "x", count: 2 << 20)
                     let requests = [
