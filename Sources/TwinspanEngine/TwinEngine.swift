@@ -89,7 +89,8 @@ public final class TwinEngine: Sendable {
                 if let failure = load(id) { return unavailable(failure) }
             }
         }
-        return unavailable(StoreFailure(kind: .other, description: "the cache is too small to hold a thing and its policy"))
+        return unavailable(
+            StoreFailure(kind: .other, description: "the cache is too small to hold a thing and its policy"))
     }
 
     /// As `execute`, but returns nil instead of reading from the store.

@@ -144,8 +144,8 @@ enum MQTTFailure {
         }
     }
 
-    /// The library cannot go on. Our fault or lack of memory keeps the connection down; of a code we do not know, nothing
-    /// better can be assumed than that trying again may help.
+    /// The library cannot go on. Our fault or lack of memory keeps the connection down; of a code we do not know,
+    /// nothing better can be assumed than that trying again may help.
     static func library(_ code: MosquittoCode, step: SessionStep, text: String?) -> BrokerFailure {
         let isFatal = code == .outOfMemory || code == .invalid || code == .notSupported
         return BrokerFailure(

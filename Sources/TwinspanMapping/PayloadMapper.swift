@@ -1,5 +1,5 @@
-// Between the bytes of a broker and Ditto Protocol messages (spec/mapping.md §4). One mapper per file; the registry is an
-// explicit list, so that a newcomer sees at once what there is.
+// Between the bytes of a broker and Ditto Protocol messages (spec/mapping.md §4). One mapper per file; the registry
+// is an explicit list, so that a newcomer sees at once what there is.
 public import TwinspanJSON
 public import TwinspanProtocol
 

@@ -1,5 +1,5 @@
-// Instants as the wire shows them: ISO-8601 in UTC. Own arithmetic, because Foundation's formatters cost microseconds and
-// an event is stamped per message.
+// Instants as the wire shows them: ISO-8601 in UTC. Own arithmetic, because Foundation's formatters cost microseconds
+// and an event is stamped per message.
 
 /// An instant in milliseconds since 1970-01-01T00:00:00Z.
 public struct Timestamp: Sendable, Hashable, Comparable {

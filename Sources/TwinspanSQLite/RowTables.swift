@@ -44,8 +44,8 @@ final class RowTables {
         durableCursor = cursor
     }
 
-    /// Writes rows; the cursor moves with the last of them. Throws with the transaction rolled back; rows written before
-    /// are newer than their cursor then, which replay allows for.
+    /// Writes rows; the cursor moves with the last of them. Throws with the transaction rolled back; rows written
+    /// before are newer than their cursor then, which replay allows for.
     func write(_ rows: RowBatch) throws(StoreFailure) {
         var things = rows.things[...]
         var policies = rows.policies[...]

@@ -1,6 +1,6 @@
-// The embedded store: two SQLite files in WAL mode. The journal has one writer, the committer's thread, and is synced with
-// every commit; the rows have another, the row writer's thread, and follow. So no commit ever waits for a row. Readers
-// have connections of their own through GRDB, checkpoints of the journal a thread and connection of theirs.
+// The embedded store: two SQLite files in WAL mode. The journal has one writer, the committer's thread, and is synced
+// with every commit; the rows have another, the row writer's thread, and follow. So no commit ever waits for a row.
+// Readers have connections of their own through GRDB, checkpoints of the journal a thread and connection of theirs.
 import Foundation
 import GRDB
 import Synchronization
@@ -157,7 +157,8 @@ public final class SQLiteStore: TwinStore {
     public func probe() throws(StoreFailure) {
         guard let writer else { throw Self.closedFailure }
         // The file must really take new pages, and a sync must succeed, before commands are taken again.
-        try writer.run("BEGIN IMMEDIATE; CREATE TABLE probe (bytes BLOB); INSERT INTO probe VALUES (zeroblob(65536)); COMMIT")
+        try writer.run(
+            "BEGIN IMMEDIATE; CREATE TABLE probe (bytes BLOB); INSERT INTO probe VALUES (zeroblob(65536)); COMMIT")
         try writer.run("DROP TABLE probe")
     }
 

@@ -1,5 +1,5 @@
-// A connection that writes one of the store's files. It belongs to the C API alone: GRDB watches the transactions of its own connections
-// and does not allow others to end them.
+// A connection that writes one of the store's files. It belongs to the C API alone: GRDB watches the transactions of
+// its own connections and does not allow others to end them.
 import GRDBSQLite
 import TwinspanEngine
 
@@ -14,7 +14,9 @@ final class WriterConnection {
         let code = sqlite3_open_v2(path, &opened, flags, nil)
         guard let opened else { throw StoreFailure(code: code, message: "out of memory") }
         handle = opened
-        guard code == SQLITE_OK else { throw StoreFailure(code: code, message: String(cString: sqlite3_errmsg(opened))) }
+        guard code == SQLITE_OK else {
+            throw StoreFailure(code: code, message: String(cString: sqlite3_errmsg(opened)))
+        }
         sqlite3_extended_result_codes(handle, 1)
         sqlite3_busy_timeout(handle, 5000)
         try run("PRAGMA synchronous = \(isSynced ? "FULL" : "NORMAL")")

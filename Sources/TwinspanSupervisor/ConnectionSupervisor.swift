@@ -54,7 +54,8 @@ final class ConnectionSupervisor: Sendable {
         let clock = environment.clock
         let counters = self.counters
         queue = OutboundQueue(
-            capacity: max(1, connection.targets.reduce(0) { $0 + ($1.queueLimit ?? environment.queueCapacity) }), byteCapacity: environment.queueBytes)
+            capacity: max(1, connection.targets.reduce(0) { $0 + ($1.queueLimit ?? environment.queueCapacity) }),
+            byteCapacity: environment.queueBytes)
         outcomes = CountedOutcomes(counters: counters, logger: logger, clock: clock)
         guard connection.isOpen, let adapter = environment.adapters[connection.type] else {
             (consumer, publisher, pipeline, pipelineThread) = (nil, nil, nil, nil)
@@ -62,7 +63,8 @@ final class ConnectionSupervisor: Sendable {
         }
         let trouble = TroubleLog(logger: logger, now: { clock.monotonic })
         let needsPublisher = !connection.targets.isEmpty || connection.sources.contains { $0.replyTarget != nil }
-        let publisher = needsPublisher
+        let publisher =
+            needsPublisher
             ? SessionRunner(
                 session: adapter.publisher(for: connection, queue: queue, outcomes: outcomes), role: "publisher",
                 isFailoverEnabled: connection.isFailoverEnabled, clock: clock, counters: counters, logger: logger,

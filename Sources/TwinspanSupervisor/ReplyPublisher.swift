@@ -18,7 +18,8 @@ final class ReplyPublisher: Sendable {
         self.counters = counters
     }
 
-    /// Queues an answer, after the commit it depends on; a rejected commit swallows it, because the message comes again.
+    /// Queues an answer, after the commit it depends on; a rejected commit swallows it, because the message comes
+    /// again.
     func publish(_ answer: Envelope, to target: ReplyTarget, resolver: SignalResolver, after ticket: CommitTicket?) {
         guard let address = target.address.resolve(resolver).first, !address.isEmpty else {
             counters.add(.dropped, .outbound, reason: "reply-address-unresolved")

@@ -56,7 +56,8 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         counters.add(.unchanged, tally.unchanged)
         changesAwaited = tally.committed
         // While the store is closed nothing was judged: the whole batch goes back to the broker.
-        return tally.isRefused ? Ticket(sequence: .max, epoch: -1) : Ticket(sequence: tally.sequence, epoch: tally.epoch)
+        return tally.isRefused
+            ? Ticket(sequence: .max, epoch: -1) : Ticket(sequence: tally.sequence, epoch: tally.epoch)
     }
 
     func settlement(of ticket: Ticket, patience: Duration) -> Settlement {

@@ -2,6 +2,7 @@
 // bounded queue, in the order of spec/connectivity.md §3.3. Runs on a thread of the connection's own, so that neither a
 // commit nor another connection ever waits for its filters. When the queue is full the newest is dropped and counted.
 import Logging
+import Synchronization
 import TwinspanConnections
 import TwinspanEngine
 import TwinspanExpressions
@@ -9,7 +10,6 @@ import TwinspanJSON
 import TwinspanMapping
 import TwinspanPolicies
 import TwinspanProtocol
-import Synchronization
 
 /// A target made ready for its events.
 struct CompiledTarget: Sendable {

@@ -1,5 +1,5 @@
-// A store that fails when a test says so, around a real one. The faults are those that a disk can have at each point of a
-// commit; the engine must behave the same whichever it was.
+// A store that fails when a test says so, around a real one. The faults are those that a disk can have at each point
+// of a commit; the engine must behave the same whichever it was.
 public import TwinspanEngine
 public import TwinspanProtocol
 

@@ -5,8 +5,12 @@ import Foundation
 public final class TemporaryDirectory: Sendable {
     public let path: String
 
-    public init() throws {
-        path = NSTemporaryDirectory() + "/twinspan-test-\(UUID().uuidString)"
+    /// - Parameter isInMemory: whether it may lie in memory, where a sync costs nothing. For tests that are not about
+    ///   what the disk does.
+    public init(isInMemory: Bool = false) throws {
+        let memory = "/dev/shm"
+        let usesMemory = isInMemory && FileManager.default.isWritableFile(atPath: memory)
+        path = (usesMemory ? memory : NSTemporaryDirectory()) + "/twinspan-test-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 

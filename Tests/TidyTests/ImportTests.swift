@@ -38,7 +38,7 @@ struct ImportTests {
             "TwinspanHTTP", "CMalloc", "ArgumentParser", "Logging", "ServiceLifecycle",
         ],
         "TwinspanTestSupport": [
-            "TwinspanConnections", "TwinspanEngine", "TwinspanProtocol", "TwinspanJSON", "Testing",
+            "TwinspanConnections", "TwinspanEngine", "TwinspanProtocol", "TwinspanJSON", "Foundation", "Testing",
         ],
     ]
 

@@ -20,7 +20,7 @@ struct ReplayTests {
         let seed = UInt64.random(in: 0...UInt64.max)
         print("replay \(number): seed \(seed)")
         var random = SeededRandom(seed)
-        let directory = try TemporaryDirectory()
+        let directory = try TemporaryDirectory(isInMemory: true)
         let inner = try SQLiteStore(directory: directory.path, durability: .os)
         var expected = States()
         for journal in 0..<Self.journals {

@@ -50,7 +50,8 @@ public enum SessionStep: String, Sendable, CaseIterable {
     case resolve, connect, tls, authenticate, subscribe, serve
 }
 
-/// A failure of a broker connection with the reaction it calls for (style: adapters classify, only the supervisor reacts).
+/// A failure of a broker connection with the reaction it calls for (style: adapters classify, only the supervisor
+/// reacts).
 public struct BrokerFailure: Error, Sendable, Equatable {
     /// What the supervisor does next.
     public enum Reaction: String, Sendable {

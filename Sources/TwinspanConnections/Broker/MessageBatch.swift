@@ -1,5 +1,5 @@
-// What a consumer has drained from its broker in one turn. All bytes stand in one buffer that is used again for the next
-// batch, so that a message costs no allocation on its way to the pipeline. Owned by the session's thread.
+// What a consumer has drained from its broker in one turn. All bytes stand in one buffer that is used again for the
+// next batch, so that a message costs no allocation on its way to the pipeline. Owned by the session's thread.
 
 /// A batch of inbound messages.
 public final class MessageBatch {

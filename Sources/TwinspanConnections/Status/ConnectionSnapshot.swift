@@ -1,5 +1,5 @@
-// What can be asked about connections from outside: by /ready, /metrics, the demo's screen and later the management API.
-// The supervisor gives it, whoever serves it knows nothing of the supervisor.
+// What can be asked about connections from outside: by /ready, /metrics, the demo's screen and later the management
+// API. The supervisor gives it, whoever serves it knows nothing of the supervisor.
 public import TwinspanProtocol
 
 /// Gives the state of all connections.

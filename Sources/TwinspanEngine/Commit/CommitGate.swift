@@ -22,8 +22,8 @@ public enum CommitOutcome: Sendable, Equatable {
 
 /// The gate. Safe from any thread.
 public final class CommitGate: @unchecked Sendable {
-    // Everything below `mutex` is guarded by it. A pthread condition, because session threads need a timed wait that the
-    // standard library does not have.
+    // Everything below `mutex` is guarded by it. A pthread condition, because session threads need a timed wait that
+    // the standard library does not have.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private let epochNumber = Atomic<Int64>(0)

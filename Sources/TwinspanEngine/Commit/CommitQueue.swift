@@ -68,7 +68,8 @@ final class CommitQueue: @unchecked Sendable {
         }
     }
 
-    /// Wakes the committer if it sleeps. Apart from `append`, so that a session wakes it once per batch, not per message.
+    /// Wakes the committer if it sleeps. Apart from `append`, so that a session wakes it once per batch, not per
+    /// message.
     func wakeCommitter() {
         withLock {
             isWoken = true

@@ -1,9 +1,10 @@
-// Making changes durable. A round takes everything that is queued, appends it to the journal in one transaction, and then
-// releases, in order, settlements and answers (through the gate) and events (through the hub). It waits for nobody. Rows
-// are written behind it by the row writer.
+// Making changes durable. A round takes everything that is queued, appends it to the journal in one transaction, and
+// then releases, in order, settlements and answers (through the gate) and events (through the hub). It waits for
+// nobody. Rows are written behind it by the row writer.
 //
-// One round at a time: whoever holds the leadership. A session that waits for its batch leads a round itself, which saves
-// two changes of thread per batch; everybody else leaves it to the committer's thread, which also does what can wait.
+// One round at a time: whoever holds the leadership. A session that waits for its batch leads a round itself, which
+// saves two changes of thread per batch; everybody else leaves it to the committer's thread, which also does what can
+// wait.
 import Synchronization
 import TwinspanProtocol
 

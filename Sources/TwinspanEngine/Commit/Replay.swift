@@ -59,7 +59,8 @@ public struct Replay {
             return try body()
         } catch {
             throw StoreFailure(
-                kind: .corrupt, description: "the journal contradicts itself at sequence \(sequence): \(error.description)",
+                kind: .corrupt,
+                description: "the journal contradicts itself at sequence \(sequence): \(error.description)",
                 hint: "Restore the data directory from a backup.")
         }
     }

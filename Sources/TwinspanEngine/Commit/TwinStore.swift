@@ -4,9 +4,9 @@ public import TwinspanProtocol
 
 /// A durable store of one engine.
 ///
-/// Threads: everything under "writer" is called by the thread that leads the commits, one call at a time; `write` by the row
-/// writer's thread, never while the store is opened or closed. Everything under "readers" may be called by any thread at
-/// any time between `open` and `close`.
+/// Threads: everything under "writer" is called by the thread that leads the commits, one call at a time; `write` by
+/// the row writer's thread, never while the store is opened or closed. Everything under "readers" may be called by
+/// any thread at any time between `open` and `close`.
 public protocol TwinStore: AnyObject, Sendable {
     // Writer.
 

@@ -11,7 +11,8 @@ public struct ThingState: Sendable, Equatable {
     public var revision: Int64
     public var created: Timestamp
     public var modified: Timestamp
-    /// `{"thingId":…,"policyId":…,"definition":…,"attributes":…,"features":…}`, compact; nil when deleted or never made.
+    /// `{"thingId":…,"policyId":…,"definition":…,"attributes":…,"features":…}`, compact; nil when deleted or never
+    /// made.
     public var text: JSONText?
 
     public init(

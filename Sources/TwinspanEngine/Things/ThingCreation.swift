@@ -127,7 +127,8 @@ struct ThingCreation {
         let text = try ThingForm.thing(object, id: command.thingID, policyID: policyID)
         guard limits.thingBytes <= 0 || text.bytes.count <= limits.thingBytes else {
             throw ThingErrorTable.tooLarge.error(
-                "The thing '\(command.thingID)' would have \(text.bytes.count) bytes; \(limits.thingBytes) are allowed.")
+                "The thing '\(command.thingID)' would have \(text.bytes.count) bytes; \(limits.thingBytes) are allowed."
+            )
         }
         let event = ThingEvent(
             thingID: command.thingID, action: .created, path: .root, value: text, revision: state.revision + 1,
@@ -195,7 +196,8 @@ struct ThingCreation {
         guard isAllowed else {
             throw TwinspanError(
                 code: ThingErrorTable.notCreatable.code, status: 403,
-                message: "The thing '\(command.thingID)' cannot be created: you would not be able to change its policy.",
+                message:
+                    "The thing '\(command.thingID)' cannot be created: you would not be able to change its policy.",
                 description: "Grant yourself WRITE on 'policy:/', or set the header allow-policy-lockout to true.")
         }
         return enforcer

@@ -103,9 +103,11 @@ enum ThingForm {
             if !rest.isEmpty, rest.first != "/" { return }
         } else {
             let parts = text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-            let isLegal = parts.count == 3 && parts.allSatisfy { part in
-                !part.isEmpty && part.allSatisfy(isIdentifierByte)
-            }
+            let isLegal =
+                parts.count == 3
+                && parts.allSatisfy { part in
+                    !part.isEmpty && part.allSatisfy(isIdentifierByte)
+                }
             if isLegal { return }
         }
         throw ThingErrorTable.definitionIdentifierInvalid.error(

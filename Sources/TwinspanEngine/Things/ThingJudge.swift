@@ -289,7 +289,9 @@ struct ThingJudge {
         if let id = object["thingId"], id.string?.hasSameBytes(as: command.thingID.text) != true {
             throw ThingErrorTable.idNotSettable.error()
         }
-        if object["_policy"] != nil, object["_copyPolicyFrom"] != nil { throw ThingErrorTable.policyConflicting.error() }
+        if object["_policy"] != nil, object["_copyPolicyFrom"] != nil {
+            throw ThingErrorTable.policyConflicting.error()
+        }
         var policyID = state.policyID
         if let given = object["policyId"], !given.isNull {
             guard let text = given.string else { throw .jsonInvalid("The policyId is not a string.") }

@@ -1,5 +1,5 @@
-// The JSON frame every Ditto Protocol message has (spec/protocol.md §4.2). Parsing validates the whole document once, in
-// one pass; the value stays text, because most values are stored and sent on without ever being looked into.
+// The JSON frame every Ditto Protocol message has (spec/protocol.md §4.2). Parsing validates the whole document once,
+// in one pass; the value stays text, because most values are stored and sent on without ever being looked into.
 public import TwinspanJSON
 
 /// One Ditto Protocol message.

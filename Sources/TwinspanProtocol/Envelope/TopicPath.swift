@@ -162,7 +162,8 @@ public struct TopicPath: Sendable, Equatable {
         text.utf8.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
     }
 
-    /// The segments of a topic, one after the other. An empty namespace is legal, so an empty first segment is given out.
+    /// The segments of a topic, one after the other. An empty namespace is legal, so an empty first segment is given
+    /// out.
     private struct Segments {
         private var rest: Substring.UTF8View?
 

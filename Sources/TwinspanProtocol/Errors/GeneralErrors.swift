@@ -97,7 +97,8 @@ public enum GeneralErrorTable {
 extension TwinspanError {
     /// `policies:id.invalid`.
     public static func policyIDInvalid(_ text: String) -> TwinspanError {
-        GeneralErrorTable.policyIDInvalid.error("The policy id '\(text.shortened)' is not valid.", href: namespacedIDPage)
+        GeneralErrorTable.policyIDInvalid.error(
+            "The policy id '\(text.shortened)' is not valid.", href: namespacedIDPage)
     }
 
     /// `connectivity:connection.id.invalid`.

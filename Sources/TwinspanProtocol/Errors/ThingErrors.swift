@@ -26,7 +26,8 @@ public struct ErrorRow: Sendable {
 /// Rows whose code belongs to things.
 public enum ThingErrorTable {
     static let checkPermission = "Check that the thing exists and that the policy grants READ on it."
-    static let grantWrite = "The policy of the thing must grant WRITE on the addressed resource and everything below it."
+    static let grantWrite =
+        "The policy of the thing must grant WRITE on the addressed resource and everything below it."
 
     public static let idInvalid = ErrorRow(
         "things:id.invalid", 400, "The thing id is not valid.",

@@ -44,8 +44,8 @@ extension JSONValue {
 
 /// Durations in headers: digits and a unit (spec/protocol.md §5.3).
 public enum HeaderDuration {
-    /// The duration in milliseconds, without a unit in seconds; nil for anything else. What does not fit is the greatest
-    /// number.
+    /// The duration in milliseconds, without a unit in seconds; nil for anything else. What does not fit is the
+    /// greatest number.
     public static func milliseconds(_ text: String) -> Int64? {
         var rest = text.utf8[...]
         if rest.first == UInt8(ascii: "+") { rest.removeFirst() }

@@ -74,7 +74,8 @@ public struct ThingResource: Sendable, Equatable {
     }
 
     private static func unknownPath(_ path: JSONPointer) -> TwinspanError {
-        GeneralErrorTable.unknownPath.error("The path '\(path.description.shortened)' does not address a known resource.")
+        GeneralErrorTable.unknownPath.error(
+            "The path '\(path.description.shortened)' does not address a known resource.")
     }
 
     /// Whether a feature id or a key of attributes and properties is legal: 1 to 256 UTF-16 units, no slash, no control

@@ -37,7 +37,8 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(name: .long, help: "'full' survives a power cut, 'os' only a crash of the process.")
     var durability: String?
 
-    @Option(name: .long, help: ArgumentHelp("Override a key of the configuration; may be repeated.", valueName: "a.b=c"))
+    @Option(
+        name: .long, help: ArgumentHelp("Override a key of the configuration; may be repeated.", valueName: "a.b=c"))
     var set: [String] = []
 
     func run() async throws {
@@ -50,7 +51,9 @@ struct ServeCommand: AsyncParsableCommand {
     /// The configuration file with the options on top of it. Prints what is wrong and ends with 1.
     private func loadConfiguration() throws -> Configuration {
         var overrides: [String] = []
-        if !connections.isEmpty { overrides.append("connections=[\(connections.map(\.asYAML).joined(separator: ", "))]") }
+        if !connections.isEmpty {
+            overrides.append("connections=[\(connections.map(\.asYAML).joined(separator: ", "))]")
+        }
         if let mappers { overrides.append("mappers=\(mappers.asYAML)") }
         if let data { overrides.append("data=\(data.asYAML)") }
         if let durability { overrides.append("durability=\(durability.asYAML)") }
@@ -71,7 +74,9 @@ struct ServeCommand: AsyncParsableCommand {
 
 extension String {
     /// The text as a quoted YAML scalar.
-    fileprivate var asYAML: String { "'\(split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''"))'" }
+    fileprivate var asYAML: String {
+        "'\(split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''"))'"
+    }
 }
 
 /// stderr.

@@ -1,5 +1,5 @@
-// Reads connection files at the start, when they change, and on SIGHUP. A valid change restarts only what it changes; an
-// invalid one is reported and the running connections stay.
+// Reads connection files at the start, when they change, and on SIGHUP. A valid change restarts only what it changes;
+// an invalid one is reported and the running connections stay.
 import Glibc
 import Logging
 import Synchronization

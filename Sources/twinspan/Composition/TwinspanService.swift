@@ -114,9 +114,11 @@ final class TwinspanService: Sendable {
                         "after": "\((SystemClock().monotonic - started) / 1_000_000) ms",
                     ])
             })
-        var group = ServiceGroupConfiguration(services: [service], logger: Logger(label: "services") { _ in
-            SwiftLogNoOpLogHandler()
-        })
+        var group = ServiceGroupConfiguration(
+            services: [service],
+            logger: Logger(label: "services") { _ in
+                SwiftLogNoOpLogHandler()
+            })
         group.maximumGracefulShutdownDuration = .seconds(4)
         return ServiceGroup(configuration: group)
     }

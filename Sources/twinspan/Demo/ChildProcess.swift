@@ -1,5 +1,5 @@
-// The programs a demo starts: in a process group of their own, so that Ctrl-C reaches the demo alone and it ends them in
-// order, with their output in a log file. Used by the main thread only.
+// The programs a demo starts: in a process group of their own, so that Ctrl-C reaches the demo alone and it ends them
+// in order, with their output in a log file. Used by the main thread only.
 import Glibc
 
 /// A running child.

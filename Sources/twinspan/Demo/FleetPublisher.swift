@@ -1,5 +1,5 @@
-// Publishes the messages of a simulated fleet through the MQTT adapter's own publishing session, on a thread of its own,
-// and connects again when the broker goes away.
+// Publishes the messages of a simulated fleet through the MQTT adapter's own publishing session, on a thread of its
+// own, and connects again when the broker goes away.
 import Glibc
 import Synchronization
 import TwinspanConnections

@@ -13,7 +13,7 @@ final class EngineFixture: Sendable {
     let events: EventSubscription
 
     init(settings: EngineSettings = EngineRig.settings()) throws {
-        directory = try TemporaryDirectory()
+        directory = try TemporaryDirectory(isInMemory: true)
         rig = try EngineRig(store: try SQLiteStore(directory: directory.path, durability: .os), settings: settings)
         events = rig.subscribe()
     }
