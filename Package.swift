@@ -186,7 +186,8 @@ let package = Package(
             ],
             swiftSettings: sharedSettings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["TwinspanTestSupport", "TwinspanJSON", "TwinspanProtocol", "CMosquitto"],
+            name: "EndToEndTests",
+            dependencies: ["TwinspanTestSupport", "TwinspanJSON", "TwinspanProtocol", "CMosquitto"],
             swiftSettings: sharedSettings),
         .testTarget(name: "TidyTests", swiftSettings: sharedSettings),
     ],

@@ -163,13 +163,12 @@ public final class TwinEngine: Sendable {
             command.resource.kind == .thing
             && (command.action == .create || command.action == .modify || command.action == .merge)
         guard makesThing else { return .done(failed(.thingNotFound(command.thingID), entry.sequence)) }
+        // A refusal depends on the policies it was judged by as much as a success does.
+        var dependsOn = entry.sequence
         do throws(TwinspanError) {
-            // There is nothing a tag could match (spec/protocol.md §10.2).
-            if command.headers[.ifMatch] != nil { throw ThingErrorTable.preconditionFailed.error() }
             let creation = try ThingCreation(command)
             let attempt = try policies.content.withLock { shelf throws(TwinspanError) -> Attempt in
                 for id in creation.choice.needed where shelf.cache.slot(of: id) == nil { return .needsPolicy(id) }
-                var dependsOn = entry.sequence
                 let verdict = try creation.verdict(
                     after: entry.state,
                     policy: { id in
@@ -201,7 +200,7 @@ public final class TwinEngine: Sendable {
             }
             return attempt
         } catch {
-            return .done(failed(error, entry.sequence))
+            return .done(failed(error, dependsOn))
         }
     }
 

@@ -49,7 +49,8 @@ public struct JSONFieldSelector: Sendable {
     }
 
     /// The selected part of `value`. Missing fields are left out, also parents of nothing but missing fields. Inside an
-    /// array, the object elements are projected and all others left out. A value that is no object is returned as it is.
+    /// array, the object elements are projected and all others left out. A value that is no object is returned as it
+    /// is.
     public func select(from value: JSONValue) -> JSONValue {
         guard case .object(let object) = value else { return value }
         return project(object, [0]).map(JSONValue.object) ?? .object(JSONObject())

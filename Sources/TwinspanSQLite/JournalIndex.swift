@@ -47,7 +47,10 @@ final class JournalIndex {
         guard let position = purgePosition else { return }
         let quoted = position.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
         let next = try writer.text(
-            "SELECT entity FROM journal_index WHERE entity > '\(quoted)' ORDER BY entity LIMIT 1 OFFSET \(Self.purgeStep)"
+            """
+            SELECT entity FROM journal_index WHERE entity > '\(quoted)'
+            ORDER BY entity LIMIT 1 OFFSET \(Self.purgeStep)
+            """
         )
         let bound = next.map { text in
             "AND entity <= '\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''"))'"

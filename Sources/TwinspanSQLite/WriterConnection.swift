@@ -23,7 +23,8 @@ final class WriterConnection {
         // Checkpoints are the checkpointer's work; a commit never pays for one.
         try run("PRAGMA wal_autocheckpoint = 0")
         try run("PRAGMA journal_size_limit = \(Checkpointer.restartBytes)")
-        try run("PRAGMA cache_size = -4000")
+        // Small: the journal is only appended to, and rows that are not here are in the system's own cache.
+        try run("PRAGMA cache_size = -1000")
     }
 
     deinit { sqlite3_close_v2(handle) }

@@ -67,7 +67,7 @@ final class RowWriter: Sendable {
             write()
             if trouble != nil {
                 // What could not be written is in the journal; the next start rebuilds it.
-                if isLast { return }
+                if isLast || isStopping.load(ordering: .acquiring) { return }
                 doorbell.wait(patience: .seconds(1))
             }
         }

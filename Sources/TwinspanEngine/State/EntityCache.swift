@@ -22,7 +22,7 @@ struct EntityCache<ID: Hashable & Sendable, State: CachedState> {
     /// Memory of an entry beside its state: slot, id and index, measured with things of 500 bytes.
     static var entryBytes: Int { 160 }
 
-    private var slotByID: [ID: Int32] = [:]
+    private var index = SlotIndex()
     private var slots: [Entry?] = []
     private var freeSlots: [Int32] = []
     private var hand = 0
@@ -36,11 +36,11 @@ struct EntityCache<ID: Hashable & Sendable, State: CachedState> {
         self.byteCapacity = byteCapacity
     }
 
-    var count: Int { slotByID.count }
+    var count: Int { index.count }
 
     /// The slot of an entity, to be used before the next change of the cache.
     func slot(of id: ID) -> Int? {
-        slotByID[id].map { Int($0) }
+        index.slot(hash: id.hashValue) { slots[$0]!.id == id }
     }
 
     /// The entry in a slot; using it keeps it longer.
@@ -68,13 +68,17 @@ struct EntityCache<ID: Hashable & Sendable, State: CachedState> {
     /// Puts in an entity that is not there, then makes room: entries up to `committed` may go.
     mutating func insert(_ id: ID, _ state: State, sequence: Int64, committed: Int64) {
         let entry = Entry(id: id, state: state, sequence: sequence, isUsed: false)
-        if let slot = freeSlots.popLast() {
-            slots[Int(slot)] = entry
-            slotByID[id] = slot
+        let slot: Int
+        if let free = freeSlots.popLast() {
+            slot = Int(free)
+            slots[slot] = entry
         } else {
-            slotByID[id] = Int32(slots.count)
+            slot = slots.count
+            // Growing by a quarter instead of doubling: half-empty slots of a hundred bytes each add up.
+            if slots.count == slots.capacity { slots.reserveCapacity(slots.count + slots.count / 4 + 8) }
             slots.append(entry)
         }
+        index.insert(slot, hash: id.hashValue) { slots[$0]!.id.hashValue }
         bytes += Self.entryBytes + state.cachedBytes
         makeRoom(committed: committed)
     }
@@ -90,7 +94,7 @@ struct EntityCache<ID: Hashable & Sendable, State: CachedState> {
     private mutating func makeRoom(committed: Int64) {
         // Two rounds clear every use bit and then evict; what is still there is pinned.
         var steps = slots.count * 2
-        while bytes > byteCapacity, steps > 0, slotByID.count > 1 {
+        while bytes > byteCapacity, steps > 0, index.count > 1 {
             steps -= 1
             hand = hand + 1 < slots.count ? hand + 1 : 0
             guard let entry = slots[hand], entry.sequence <= committed else { continue }
@@ -103,8 +107,8 @@ struct EntityCache<ID: Hashable & Sendable, State: CachedState> {
     }
 
     private mutating func remove(slot: Int, _ entry: Entry) {
+        index.remove(slot, hash: entry.id.hashValue) { slots[$0]!.id.hashValue }
         slots[slot] = nil
-        slotByID[entry.id] = nil
         freeSlots.append(Int32(slot))
         bytes -= Self.entryBytes + entry.state.cachedBytes
         evictions &+= 1

@@ -178,6 +178,9 @@ final class TwinspanService: Sendable {
 
     private func limitMemoryArenas() {
         mallopt(M_ARENA_MAX, 2)
+        // Fixed, so that large blocks always go back to the system; left alone, the limit grows with the first of them.
+        mallopt(M_MMAP_THRESHOLD, 256 << 10)
+        mallopt(M_TRIM_THRESHOLD, 1 << 20)
     }
 }
 

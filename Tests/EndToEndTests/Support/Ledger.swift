@@ -69,24 +69,30 @@ struct Ledger {
     }
 
     /// Fails unless every event tells of a change that is in the journal, and unless, within a run, no event of a thing
-    /// comes after a newer one for the first time. (An event may come twice when a connection was lost before the
-    /// confirmation.)
-    static func check(_ events: [SeenEvent], in journal: Journal) throws {
+    /// comes after a newer one for the first time.
+    ///
+    /// - Parameter mayRepeat: whether an event may come twice, because a connection was lost before the confirmation.
+    ///   Without that, a repetition means that a change was told, refused by the store, and made again.
+    static func check(_ events: [SeenEvent], in journal: Journal, mayRepeat: Bool) throws {
         var newest: [String: Int] = [:]
         var seen: Set<SeenEvent> = []
-        for event in events where seen.insert(event).inserted {
+        for event in events {
+            let place = "run \(event.run): revision \(event.revision) of \(event.thing)"
+            guard seen.insert(event).inserted else {
+                try require(mayRepeat, "\(place) was published twice")
+                continue
+            }
             let key = "\(event.run) \(event.thing)"
-            try require(
-                event.revision > newest[key] ?? 0,
-                "run \(event.run): revision \(event.revision) of \(event.thing) came after \(newest[key] ?? 0)")
+            try require(event.revision > newest[key] ?? 0, "\(place) came after \(newest[key] ?? 0)")
             newest[key] = event.revision
             let records = journal.things[event.thing] ?? []
-            let record = event.revision <= records.count && event.revision > 0 ? records[event.revision - 1] : nil
-            try require(record != nil, "an event was seen of revision \(event.revision) of \(event.thing), which is not in the journal")
+            let record = (1...max(records.count, 1)).contains(event.revision)
+                ? records.dropFirst(event.revision - 1).first : nil
+            try require(record != nil, "\(place) was published, but is not in the journal")
             guard event.path == path else { continue }
             try require(
                 record?.value == event.value,
-                "revision \(event.revision) of \(event.thing) was published as \(event.value) but is \(record?.value ?? "")")
+                "\(place) was published as \(event.value), but is \(record?.value ?? "")")
         }
     }
 }
