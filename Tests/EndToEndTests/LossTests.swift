@@ -100,6 +100,11 @@ extension EndToEnd {
                 try process.waitUntilReady()
                 // Rows are brought up before anything is served.
                 #expect(try Journal.recordsBehindRows(bench.data) == 0)
+                let client = try process.http(as: "ditto")
+                for (name, last) in ledger.last {
+                    let answer = try client.get("/api/2/things/plant:\(name)")
+                    #expect(answer.status == 200 && answer.json.speed == last, "\(name) at \(last): \(answer)")
+                }
             }
             try generator.waitForConfirmations(10)
             try Self.expectTwins(at: ledger, generator, collector)
@@ -116,7 +121,7 @@ extension EndToEnd {
                 names.enumerated().map { index, name in
                     let text =
                         index == 0
-                        ? Command.create(name, makingPolicy: "plant:shared", for: [Plant.gateway])
+                        ? Command.create(name, makingPolicy: "plant:shared", for: [Plant.gateway, "nginx:ditto"])
                         : Command.create(name, policy: "plant:shared")
                     return .init("telemetry/\(name)", text)
                 })

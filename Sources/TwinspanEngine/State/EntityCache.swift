@@ -14,9 +14,26 @@ struct EntityCache<ID: Hashable & Sendable, State: CachedState> {
     struct Entry {
         var id: ID
         var state: State
+        /// Twice the sequence, plus one when it was used: a flag of its own would cost eight bytes per thing.
+        private var sequenceAndUse: Int64
+
+        init(id: ID, state: State, sequence: Int64) {
+            self.id = id
+            self.state = state
+            sequenceAndUse = sequence << 1
+        }
+
         /// The sequence of its newest change; 0 when it came from the store.
-        var sequence: Int64
-        var isUsed: Bool
+        var sequence: Int64 {
+            get { sequenceAndUse >> 1 }
+            set { sequenceAndUse = newValue << 1 | sequenceAndUse & 1 }
+        }
+
+        /// Whether it was used since the last search for room.
+        var isUsed: Bool {
+            get { sequenceAndUse & 1 == 1 }
+            set { sequenceAndUse = sequenceAndUse & ~1 | (newValue ? 1 : 0) }
+        }
     }
 
     /// Memory of an entry beside its state: slot, id and index, measured with things of 500 bytes.
@@ -67,7 +84,7 @@ struct EntityCache<ID: Hashable & Sendable, State: CachedState> {
 
     /// Puts in an entity that is not there, then makes room: entries up to `committed` may go.
     mutating func insert(_ id: ID, _ state: State, sequence: Int64, committed: Int64) {
-        let entry = Entry(id: id, state: state, sequence: sequence, isUsed: false)
+        let entry = Entry(id: id, state: state, sequence: sequence)
         let slot: Int
         if let free = freeSlots.popLast() {
             slot = Int(free)

@@ -67,7 +67,7 @@ extension ThingState {
         }
         do throws(JSONMergePatchError) {
             let wrapped = JSONMergePatch.wrap(patch.value, at: path)
-            return JSONText(try JSONMergePatch.apply(wrapped, to: text.value))
+            return ThingForm.exact(JSONText(try JSONMergePatch.apply(wrapped, to: text.value)))
         } catch {
             throw InconsistentEvent(description: "the patch cannot be applied: \(error)")
         }

@@ -43,7 +43,7 @@ enum ThingForm {
             try checkFeatures(features)
             members["features"] = features
         }
-        return JSONText(.object(members))
+        return exact(JSONText(.object(members)))
     }
 
     /// A patch of a whole thing without the members that a client may not write, which are ignored (§2.1). Throws
@@ -60,6 +60,16 @@ enum ThingForm {
     }
 
     private static let writableMembers: Set<String> = ["thingId", "policyId", "definition", "attributes", "features"]
+
+    /// The text in memory of just its size: it may stay in the cache for ever, and writing leaves room to grow.
+    static func exact(_ text: JSONText) -> JSONText {
+        text.bytes.capacity - text.bytes.count < 32
+            ? text
+            : JSONText(
+                uncheckedBytes: [UInt8](unsafeUninitializedCapacity: text.bytes.count) { buffer, count in
+                    count = buffer.initialize(fromContentsOf: text.bytes)
+                })
+    }
 
     private static func checkDefinition(_ value: JSONValue) throws(TwinspanError) {
         if value.isNull { return }
