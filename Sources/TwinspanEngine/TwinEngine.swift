@@ -83,8 +83,8 @@ public final class TwinEngine: Sendable {
         for _ in 0..<32 {
             switch attempt(command, as: context, origin: origin) {
             case .done(let outcome): return outcome
-            case .needsThing(let evictions):
-                if let failure = load(command.thingID, evictions: evictions) { return unavailable(failure) }
+            case .needsThing:
+                if let failure = load(command.thingID) { return unavailable(failure) }
             case .needsPolicy(let id):
                 if let failure = load(id) { return unavailable(failure) }
             }
@@ -108,7 +108,7 @@ public final class TwinEngine: Sendable {
 
     private enum Attempt {
         case done(Outcome<ThingResponse>)
-        case needsThing(evictions: UInt64)
+        case needsThing
         case needsPolicy(PolicyID)
     }
 
@@ -120,7 +120,7 @@ public final class TwinEngine: Sendable {
         return shard.content.withLock { content in
             guard content.isOpen else { return .done(refusedWhileClosed()) }
             guard let slot = content.cache.slot(of: command.thingID) else {
-                return .needsThing(evictions: content.cache.evictions)
+                return .needsThing
             }
             let entry = content.cache[slot]
             guard let text = entry.state.text else {

@@ -53,6 +53,15 @@ final class DataDirectory: @unchecked Sendable {
         close(descriptor)
     }
 
+    /// Reserves the ballast anew after it was given up, once there is so much space that it will not be missed.
+    func restoreBallast() {
+        guard access(ballastPath, F_OK) != 0 else { return }
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return }
+        let free = Int64(status.f_bavail) * Int64(status.f_frsize)
+        if free > 16 * Int64(Self.ballastBytes) { reserveBallast() }
+    }
+
     /// Gives the ballast up.
     func dropBallast() {
         unlink(ballastPath)

@@ -45,24 +45,35 @@ final class JournalIndex {
     /// Removes entries of records that are gone, a few per call, in the order of the index.
     func purge(before firstSequence: Int64) throws(StoreFailure) {
         guard let position = purgePosition else { return }
-        let quoted = position.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
+        let start = Self.literal(position)
         let next = try writer.text(
             """
-            SELECT entity FROM journal_index WHERE entity > '\(quoted)'
+            SELECT entity FROM journal_index WHERE entity > \(start)
             ORDER BY entity LIMIT 1 OFFSET \(Self.purgeStep)
             """
         )
-        let bound = next.map { text in
-            "AND entity <= '\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''"))'"
-        }
+        let bound = next.map { "AND entity <= \(Self.literal($0))" }
         // Limited, because one busy entity can have millions of entries; then the same place is visited again.
         try writer.run(
             """
             DELETE FROM journal_index WHERE (entity, kind, revision) IN (
                 SELECT entity, kind, revision FROM journal_index
-                WHERE entity > '\(quoted)' \(bound ?? "") AND sequence < \(firstSequence) LIMIT \(Self.purgeStep * 4))
+                WHERE entity > \(start) \(bound ?? "") AND sequence < \(firstSequence) LIMIT \(Self.purgeStep * 4))
             """)
         guard writer.changeCount < Self.purgeStep * 4 else { return }
         purgePosition = next
+    }
+
+    /// The SQL literal of a text. By bytes: a quote with a combining mark behind it is another Character than a quote, but
+    /// SQL ends a literal at it all the same.
+    private static func literal(_ text: String) -> String {
+        let quote = UInt8(ascii: "'")
+        var bytes = [quote]
+        for byte in text.utf8 {
+            if byte == quote { bytes.append(quote) }
+            bytes.append(byte)
+        }
+        bytes.append(quote)
+        return String(decoding: bytes, as: UTF8.self)
     }
 }

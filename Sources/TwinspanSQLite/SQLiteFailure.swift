@@ -6,7 +6,9 @@ import TwinspanEngine
 extension StoreFailure {
     /// The failure behind a result code and message of SQLite.
     init(code: Int32, message: String) {
-        switch code & 0xFF {
+        // Growing the shared memory of the log fails for want of space, and SQLite calls it an I/O error.
+        let shmSize = SQLITE_IOERR | (19 << 8)
+        switch code == shmSize ? SQLITE_FULL : code & 0xFF {
         case SQLITE_FULL:
             self.init(
                 kind: .full, description: "no space is left for the data directory",

@@ -114,7 +114,12 @@ public final class SQLiteStore: TwinStore {
         if let first {
             journalStart = (first[0], first[1])
         } else {
-            journalStart = (lastSequence + 1, try lastPosition(writer))
+            // The running total goes on where the last record stood, also when that record is gone.
+            if let journalWriter {
+                journalStart = (lastSequence + 1, journalWriter.position)
+            } else {
+                journalStart = (lastSequence + 1, try lastPosition(writer))
+            }
         }
     }
 
@@ -158,7 +163,8 @@ public final class SQLiteStore: TwinStore {
         guard let writer else { throw Self.closedFailure }
         // The file must really take new pages, and a sync must succeed, before commands are taken again.
         try writer.run(
-            "BEGIN IMMEDIATE; CREATE TABLE probe (bytes BLOB); INSERT INTO probe VALUES (zeroblob(65536)); COMMIT")
+            "DROP TABLE IF EXISTS probe; BEGIN IMMEDIATE; CREATE TABLE probe (bytes BLOB);"
+                + " INSERT INTO probe VALUES (zeroblob(65536)); COMMIT")
         try writer.run("DROP TABLE probe")
     }
 
@@ -189,6 +195,7 @@ public final class SQLiteStore: TwinStore {
         let checkpointer = connections.withLock { $0?.checkpointer }
         guard let checkpointer, checkpointer.isDue() else { return }
         updateMeasures()
+        directory.restoreBallast()
         // Copying pages is done; what is left is short and must happen between two commits (see `Checkpointer`).
         if checkpointer.mayRestart { checkpointer.restart { writer?.checkpoint() } }
     }

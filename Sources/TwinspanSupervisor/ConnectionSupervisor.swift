@@ -54,7 +54,12 @@ final class ConnectionSupervisor: Sendable {
         let clock = environment.clock
         let counters = self.counters
         queue = OutboundQueue(
-            capacity: max(1, connection.targets.reduce(0) { $0 + ($1.queueLimit ?? environment.queueCapacity) }),
+            capacity: max(
+                1,
+                // Answers need room too, also in a connection that has no targets.
+                connection.targets.reduce(
+                    connection.sources.contains { $0.replyTarget != nil } ? environment.queueCapacity : 0
+                ) { $0 + ($1.queueLimit ?? environment.queueCapacity) }),
             byteCapacity: environment.queueBytes)
         outcomes = CountedOutcomes(counters: counters, logger: logger, clock: clock)
         guard connection.isOpen, let adapter = environment.adapters[connection.type] else {

@@ -82,6 +82,8 @@ final class SessionRunner: SessionObserver {
                 status.state == .open ? .nanoseconds(Int64(clock.monotonic &- status.since)) : nil
             }
             counters.add(.reconnects, role == "consumer" ? .inbound : .outbound, reason: failure.reason)
+            // The broker is not at fault, and `mayRun` waits for the store: a long wait would only keep messages back.
+            if failure.reason == "store-rejected" { policy = ReconnectPolicy() }
             let delay = policy.delay(
                 after: failure.reaction, openFor: openFor, jitter: Double.random(in: 0...1))
             guard let delay, isFailoverEnabled else {

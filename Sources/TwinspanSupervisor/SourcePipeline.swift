@@ -57,7 +57,7 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         changesAwaited = tally.committed
         // While the store is closed nothing was judged: the whole batch goes back to the broker.
         return tally.isRefused
-            ? Ticket(sequence: .max, epoch: -1) : Ticket(sequence: tally.sequence, epoch: tally.epoch)
+            ? Ticket(sequence: .max, epoch: -1) : Ticket(sequence: tally.sequence, epoch: tally.epoch ?? engine.gate.epoch)
     }
 
     func settlement(of ticket: Ticket, patience: Duration) -> Settlement {
@@ -84,8 +84,16 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         var committed = 0
         var unchanged = 0
         var sequence: Int64 = 0
-        var epoch: Int64 = 0
+        /// The epoch of all tickets; nil while there is none.
+        var epoch: Int64?
         var isRefused = false
+
+        /// A commit that failed between two messages has rejected the first, though the second may be committed with the
+        /// same sequence: then the batch goes back as a whole.
+        mutating func note(_ newer: Int64) {
+            if let epoch, epoch != newer { isRefused = true }
+            epoch = newer
+        }
     }
 
     // MARK: One message
@@ -146,7 +154,7 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
             let command = try ThingCommand(envelope)
             let outcome = engine.execute(command, as: context, origin: connection.id)
             tally.sequence = max(tally.sequence, outcome.ticket.sequence)
-            tally.epoch = outcome.ticket.epoch
+            tally.note(outcome.ticket.epoch)
             switch outcome.result {
             case .success(let response):
                 if command.isModifying { tally.committed += 1 } else { tally.unchanged += 1 }
@@ -161,7 +169,7 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
                 refuse(error, stage: "command", source, transport, envelope.topic, envelope.headers, outcome.ticket)
             }
         } catch {
-            refuse(error, stage: "denied", source, transport, envelope.topic, envelope.headers)
+            refuse(error, stage: "signal", source, transport, envelope.topic, envelope.headers)
         }
     }
 
@@ -227,7 +235,9 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         _ error: TwinspanError, stage: String, _ source: CompiledSource, _ transport: TransportHeaders,
         _ topic: TopicPath?, _ headers: DittoHeaders, _ ticket: CommitTicket? = nil
     ) {
-        let isDenial = stage == "denied" || stage == "enforcement" || error.status == 403
+        let isDenial =
+            error.status == 403 || error.code == GeneralErrorTable.enforcementFailed.code
+            || error.code == GeneralErrorTable.placeholderUnresolved.code
         counters.add(isDenial ? .denied : .dropped, .inbound, reason: error.code)
         trouble.warn(
             "message refused", reason: error.code,

@@ -31,58 +31,68 @@ extension EndToEnd {
             }
         }
 
-        private static func modify(_ path: String, _ value: String, topic: String? = nil) -> String {
-            let topic = topic ?? "plant/device/things/twin/commands/modify"
-            return #"{"topic":"\#(topic)","headers":{"correlation-id":"bad"},"path":"\#(path)","value":\#(value)}"#
+        /// A command to `plant:device`, or to another topic.
+        private static func command(
+            _ action: String, _ path: String, _ value: String? = nil,
+            topic: String = "plant/device/things/twin/commands/", headers: String = #""correlation-id":"bad""#
+        ) -> String {
+            let tail = value.map { #","value":\#($0)"# } ?? ""
+            return #"{"topic":"\#(topic)\#(action)","headers":{\#(headers)},"path":"\#(path)"\#(tail)}"#
+        }
+
+        private static func modify(_ path: String, _ value: String) -> String { command("modify", path, value) }
+
+        /// The good change, but with this topic.
+        private static func withTopic(_ topic: String) -> String { command("", speed, "1", topic: topic) }
+
+        private static func text(_ count: Int) -> String { "\"\(String(repeating: "x", count: count))\"" }
+        private static func nested(_ depth: Int) -> String {
+            String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
         }
 
         private static let speed = "/features/engine/properties/speed"
         private static let long = String(repeating: "x", count: 300)
+        private static let mapping = "connectivity:message.mapping.failed"
+        private static let topicPath = "protocoladapter:unknown.topicpath"
+        private static let notModifiable = "things:feature.property.notmodifiable"
 
         static let rows: [Row] = [
             Row("not JSON", "speed=12", 400, "json.invalid"),
-            Row("empty", "", 400, "connectivity:message.mapping.failed"),
+            Row("empty", "", 400, mapping),
             Row("half a document", #"{"topic":"plant/dev"#, 400, "json.invalid"),
             Row("an array", "[1,2,3]", 400, "json."),
             Row("trailing bytes", modify(speed, "1") + "}", 400, "json.invalid"),
-            Row("a key twice", #"{"topic":"a/b/things/twin/commands/modify","path":"/","path":"/"}"#, 400, "json.invalid"),
+            Row(
+                "a key twice", #"{"topic":"a/b/things/twin/commands/modify","path":"/","path":"/"}"#, 400,
+                "json.invalid"),
             Row("no topic", #"{"path":"/","value":1}"#, 400, "json.field.missing"),
-            Row("a topic that is not one", modify(speed, "1", topic: "nonsense"), 400, "protocoladapter:unknown.topicpath"),
-            Row("a topic with an unknown group", modify(speed, "1", topic: "plant/device/birds/twin/commands/modify"),
-                400, "protocoladapter:unknown.topicpath"),
-            Row("a topic with an unknown command", modify(speed, "1", topic: "plant/device/things/twin/commands/explode"),
-                400, "protocoladapter:unknown.topicpath"),
-            Row("a wrong namespace", modify(speed, "1", topic: "1plant/device/things/twin/commands/modify"),
-                400, "things:id.invalid"),
-            Row("a name that is too long", modify(speed, "1", topic: "plant/\(long)/things/twin/commands/modify"),
-                400, "things:id.invalid"),
+            Row("a topic that is not one", withTopic("nonsense"), 400, topicPath),
+            Row("an unknown group", withTopic("plant/device/birds/twin/commands/modify"), 400, topicPath),
+            Row("an unknown command", withTopic("plant/device/things/twin/commands/explode"), 400, topicPath),
+            Row("a wrong namespace", withTopic("1plant/device/things/twin/commands/modify"), 400, "things:id.invalid"),
+            Row("a name too long", withTopic("plant/\(long)/things/twin/commands/modify"), 400, "things:id.invalid"),
             Row("an unknown path", modify("/wheels", "1"), 400, "protocoladapter:unknown.path"),
             Row("a path with a double slash", modify("/attributes//x", "1"), 400, "json.pointer.invalid"),
-            Row("a property that is not there", #"{"topic":"plant/device/things/twin/commands/retrieve","path":"/attributes/none"}"#,
-                404, "notfound"),
-            Row("a thing that is not there", modify(speed, "1", topic: "plant/nobody/things/twin/commands/modify"),
-                404, "things:thing.notfound"),
-            Row("10 MB", modify("/attributes/x", "\"\(String(repeating: "x", count: 10_000_000))\""), 400,
-                "connectivity:message.mapping.failed"),
-            Row("10 MB of something", bytes: [UInt8](repeating: 0x5B, count: 10_000_000), 400,
-                "connectivity:message.mapping.failed"),
+            Row("an attribute that is not there", command("retrieve", "/attributes/none"), 404, "notfound"),
+            Row("no such thing", withTopic("plant/nobody/things/twin/commands/modify"), 404, "things:thing.notfound"),
+            Row("10 MB", modify("/attributes/x", text(10_000_000)), 400, mapping),
+            Row("10 MB of brackets", bytes: [UInt8](repeating: 0x5B, count: 10_000_000), 400, mapping),
             Row("a depth bomb", modify("/attributes/x", String(repeating: "[", count: 100_000)), 400, "json.invalid"),
-            Row("a deep but whole document",
-                modify("/attributes/x", String(repeating: "[", count: 5000) + String(repeating: "]", count: 5000)),
-                400, "json.invalid"),
-            Row("invalid UTF-8", bytes: Array(modify("/attributes/x", "\"").utf8) + [0xC3, 0x28, 0xFF] + Array("\"}".utf8),
+            Row("a deep but whole document", modify("/attributes/x", nested(5000)), 400, "json.invalid"),
+            Row(
+                "invalid UTF-8",
+                bytes: Array(modify("/attributes/x", "\"").utf8.dropLast()) + [0xC3, 0x28, 0xFF] + Array("\"}".utf8),
                 400, "json.invalid"),
             Row("a lone surrogate", modify("/attributes/x", #""\ud800""#), 400, "json.invalid"),
-            Row("a thing over the size limit", modify("/attributes/x", "\"\(String(repeating: "x", count: 150_000))\""),
-                413, "things:thing.toolarge"),
-            Row("headers over the size limit",
-                #"{"topic":"plant/device/things/twin/commands/retrieve","headers":{"x":"\#(String(repeating: "h", count: 6000))"},"path":"/"}"#,
-                431, "headers.too.large"),
-            Row("a subject that may only read", topic: "readonly/device", modify(speed, "1"), 403,
-                "things:feature.property.notmodifiable"),
-            Row("a subject that may nothing", topic: "stranger/device", modify(speed, "1"), 403, "things:feature.property.notmodifiable"),
-            Row("another device's thing", topic: "enforced/plant:other", modify(speed, "1"),
-                400, "connectivity:connection.id.enforcement.failed"),
+            Row("a thing over the size limit", modify("/attributes/x", text(150_000)), 413, "things:thing.toolarge"),
+            Row(
+                "headers over the size limit", command("retrieve", "/", headers: #""x":\#(text(6000))"#), 431,
+                "headers.too.large"),
+            Row("may only read", topic: "readonly/device", modify(speed, "1"), 403, notModifiable),
+            Row("may nothing", topic: "stranger/device", modify(speed, "1"), 403, notModifiable),
+            Row(
+                "another device's thing", topic: "enforced/plant:other", modify(speed, "1"), 400,
+                "connectivity:connection.id.enforcement.failed"),
         ]
 
         @Test("each is answered with its error, and the message after it works")
@@ -127,11 +137,15 @@ extension EndToEnd {
         }
 
         private static let creation: String = {
-            let all = #"{"grant":["READ","WRITE"],"revoke":[]}"#
-            let read = #"{"grant":["READ"],"revoke":[]}"#
-            let owners = #"{"subjects":{"test:gateway":{"type":"t"}},"resources":{"thing:/":\#(all),"policy:/":\#(all)}}"#
-            let readers = #"{"subjects":{"test:reader":{"type":"t"}},"resources":{"thing:/":\#(read)}}"#
-            let value = #"{"_policy":{"entries":{"o":\#(owners),"r":\#(readers)}},"features":{"engine":{"properties":{}}}}"#
+            func entry(_ subject: String, _ permissions: String, _ resources: String...) -> String {
+                let grant = #"{"grant":\#(permissions),"revoke":[]}"#
+                let list = resources.map { #""\#($0)":\#(grant)"# }.joined(separator: ",")
+                return #"{"subjects":{"\#(subject)":{"type":"test"}},"resources":{\#(list)}}"#
+            }
+            let owner = entry(Plant.gateway, #"["READ","WRITE"]"#, "thing:/", "policy:/")
+            let reader = entry("test:reader", #"["READ"]"#, "thing:/")
+            let policy = #"{"entries":{"owner":\#(owner),"reader":\#(reader)}}"#
+            let value = #"{"_policy":\#(policy),"features":{"engine":{"properties":{}}}}"#
             return Command.envelope("device", "create", "/", value, isAnswered: false)
         }()
 
@@ -159,8 +173,8 @@ extension EndToEnd {
                 sources:
 
                 """ + source("telemetry", Plant.gateway) + source("readonly", "test:reader")
-                + source("stranger", "test:stranger") + source("enforced", Plant.gateway, enforcement)
-                + "---\n" + Plant.eventsOut(port: port)
+                    + source("stranger", "test:stranger") + source("enforced", Plant.gateway, enforcement)
+                    + "---\n" + Plant.eventsOut(port: port)
         }
     }
 }

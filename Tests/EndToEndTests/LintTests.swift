@@ -37,14 +37,19 @@ extension EndToEnd {
                 authorizationContext: ["test:gateway"]
 
             """
-        private static let target = """
-            targets:
-              - address: "events/{{ thing:id }}"
-                topics: ["_/_/things/twin/events"]
-                qos: 1
-                authorizationContext: ["test:gateway"]
+        private static func uri(_ uri: String) -> String { "id: a\nconnectionType: mqtt\nuri: \(uri)\n" + source }
 
-            """
+        /// A connection with a source whose fields, after its addresses, are these lines.
+        private static func source(addresses: String = "[a]", _ lines: String...) -> String {
+            head + "sources:\n  - addresses: \(addresses)\n" + lines.map { "    \($0)\n" }.joined()
+        }
+
+        /// A connection with a target; its address is in line 5, its topic in line 6.
+        private static func target(address: String = "events", topic: String = "_/_/things/twin/events") -> String {
+            head
+                + "targets:\n  - address: \"\(address)\"\n    topics: [\"\(topic)\"]\n"
+                + "    qos: 1\n    authorizationContext: [x]\n"
+        }
 
         static let rows: [Row] = [
             Row("a tab as indentation", 2, 1, "tab", "id: a\n\tconnectionType: mqtt\n"),
@@ -57,44 +62,36 @@ extension EndToEnd {
             Row("a text instead of an object", 1, 1, "text", "telemetry\n"),
             Row("invalid UTF-8", 1, 0, "UTF-8", "id: \u{FFFF}\u{FFFE}bad\n"),
             Row("an unknown key", 4, 1, "souces", head + "souces: []\n" + source),
-            Row("an unknown key of a source", 8, 5, "autorizationContext",
-                head + "sources:\n  - addresses: [a]\n    qos: 1\n    authorizationContext: [x]\n    autorizationContext: [y]\n"),
+            Row(
+                "an unknown key of a source", 8, 5, "autorizationContext",
+                source("qos: 1", "authorizationContext: [x]", "autorizationContext: [y]")),
             Row("a wrong kind", 4, 10, "sources", head + "sources: yes please\n"),
-            Row("a wrong kind deep inside", 6, 10, "qos",
-                head + "sources:\n  - addresses: [a]\n    qos: one\n    authorizationContext: [x]\n"),
+            Row("a wrong kind deep inside", 6, 10, "qos", source("qos: one", "authorizationContext: [x]")),
             Row("no connection type", 1, 1, "connectionType", "id: a\nuri: tcp://127.0.0.1:1883\n" + source),
-            Row("an unknown connection type", 2, 17, "mqqt",
+            Row(
+                "an unknown connection type", 2, 17, "mqqt",
                 "id: a\nconnectionType: mqqt\nuri: tcp://127.0.0.1:1883\n" + source),
-            Row("an unknown scheme", 3, 6, "http", "id: a\nconnectionType: mqtt\nuri: http://127.0.0.1:1883\n" + source),
-            Row("a port that is none", 3, 22, "port", "id: a\nconnectionType: mqtt\nuri: tcp://127.0.0.1:99999\n" + source),
-            Row("an id with blanks", 1, 5, "id", "id: two words\nconnectionType: mqtt\nuri: tcp://127.0.0.1:1883\n" + source),
-            Row("a QoS out of range", 6, 10, "qos",
-                head + "sources:\n  - addresses: [a]\n    qos: 3\n    authorizationContext: [x]\n"),
-            Row("a topic filter that is none", 5, 17, "a/#/b",
-                head + "sources:\n  - addresses: [\"a/#/b\"]\n    qos: 1\n    authorizationContext: [x]\n"),
+            Row("an unknown scheme", 3, 6, "http", uri("http://127.0.0.1:1883")),
+            Row("a port that is none", 3, 22, "port", uri("tcp://127.0.0.1:99999")),
+            Row(
+                "an id with blanks", 1, 5, "id",
+                "id: two words\nconnectionType: mqtt\nuri: tcp://127.0.0.1:1883\n" + source),
+            Row("a QoS out of range", 6, 10, "qos", source("qos: 3", "authorizationContext: [x]")),
+            Row(
+                "a topic filter that is none", 5, 17, "a/#/b",
+                source(addresses: "[\"a/#/b\"]", "qos: 1", "authorizationContext: [x]")),
             Row("no address", 5, 5, "addresses", head + "sources:\n  - qos: 1\n    authorizationContext: [x]\n"),
-            Row("an unknown placeholder", 5, 25, "thing:di",
-                head + "targets:\n  - address: \"events/{{ thing:di }}\"\n    topics: [\"_/_/things/twin/events\"]\n"
-                    + "    qos: 1\n    authorizationContext: [x]\n"),
-            Row("an open placeholder", 5, 22, "not closed",
-                head + "targets:\n  - address: \"events/{{ thing:id\"\n    topics: [\"_/_/things/twin/events\"]\n"
-                    + "    qos: 1\n    authorizationContext: [x]\n"),
-            Row("an unknown function", 5, 36, "fn:uper",
-                head + "targets:\n  - address: \"events/{{ thing:id | fn:uper() }}\"\n    topics: [\"_/_/things/twin/events\"]\n"
-                    + "    qos: 1\n    authorizationContext: [x]\n"),
-            Row("an unknown topic", 6, 15, "evnts",
-                head + "targets:\n  - address: events\n    topics: [\"_/_/things/twin/evnts\"]\n"
-                    + "    qos: 1\n    authorizationContext: [x]\n"),
-            Row("a filter that is none", 6, 48, "filter",
-                head + "targets:\n  - address: events\n    topics: [\"_/_/things/twin/events?filter=gt(a\"]\n"
-                    + "    qos: 1\n    authorizationContext: [x]\n"),
-            Row("an unknown mapper", 8, 22, "Javascript",
-                head + "sources:\n  - addresses: [a]\n    qos: 1\n    authorizationContext: [x]\n    payloadMapping: [Javascript]\n"),
-            Row("a variable that is not set", 3, 12, "TWINSPAN_NOT_SET",
-                "id: a\nconnectionType: mqtt\nuri: tcp://${TWINSPAN_NOT_SET}:1883\n" + source),
-            Row("a file that is not there", 3, 6, "/nowhere/uri",
-                "id: a\nconnectionType: mqtt\nuri: ${file:/nowhere/uri}\n" + source),
-            Row("the same id twice", 9, 5, "telemetry-in", head + source + "---\n" + head + target),
+            Row("an unknown placeholder", 5, 25, "thing:di", target(address: "events/{{ thing:di }}")),
+            Row("an open placeholder", 5, 22, "not closed", target(address: "events/{{ thing:id")),
+            Row("an unknown function", 5, 36, "fn:uper", target(address: "events/{{ thing:id | fn:uper() }}")),
+            Row("an unknown topic", 6, 15, "evnts", target(topic: "_/_/things/twin/evnts")),
+            Row("a filter that is none", 6, 48, "filter", target(topic: "_/_/things/twin/events?filter=gt(a")),
+            Row(
+                "an unknown mapper", 8, 22, "Javascript",
+                source("qos: 1", "authorizationContext: [x]", "payloadMapping: [Javascript]")),
+            Row("a variable that is not set", 3, 12, "TWINSPAN_NOT_SET", uri("tcp://${TWINSPAN_NOT_SET}:1883")),
+            Row("a file that is not there", 3, 6, "/nowhere/uri", uri("${file:/nowhere/uri}")),
+            Row("the same id twice", 9, 5, "telemetry-in", head + source + "---\n" + target()),
         ]
 
         @Test("every mistake has its file, line and column, and ends with exit code 1", arguments: rows)
@@ -132,7 +129,9 @@ extension EndToEnd {
                 toFile: directory.path + "/b.yaml", atomically: true, encoding: .utf8)
             let (code, output) = try Self.run(["lint", directory.path], in: directory.path)
             #expect(code == 1)
-            for word in ["a.yaml:4:1", "a.yaml:5:10", "b.yaml:2:17", "uri"] { #expect(output.contains(word), "\(output)") }
+            for word in ["a.yaml:4:1", "a.yaml:5:10", "b.yaml:2:17", "uri"] {
+                #expect(output.contains(word), "\(output)")
+            }
         }
 
         @Test("files without a problem end with exit code 0, and what they say is short")

@@ -1,5 +1,5 @@
-// A target broker that hangs, then dies, while telemetry flows: intake goes on, memory stays bounded, and what could not
-// be sent is counted by reason.
+// A target broker that hangs, then dies, while telemetry flows: intake goes on, memory stays bounded, and what could
+// not be sent is counted by reason.
 import Foundation
 import Testing
 import TwinspanJSON
@@ -47,8 +47,9 @@ extension EndToEnd {
             try plant.run(for: Self.outage / 2)
             let whileDead = try Metrics(process.http().get("/metrics").text)
             #expect(whileDead.dropped("events-out", "broker-away") > 0)
-            #expect(whileDead.dropped("events-out", "queue-full") + whileDead.dropped("events-out", "broker-away")
-                > whileSlow.dropped("events-out", "queue-full"))
+            #expect(
+                whileDead.dropped("events-out", "queue-full") + whileDead.dropped("events-out", "broker-away")
+                    > whileSlow.dropped("events-out", "queue-full"))
             #expect(whileDead.state("events-out") == "failed")
             #expect(whileDead.state("telemetry-in") == "open")
             let ready = try process.http().get("/ready")

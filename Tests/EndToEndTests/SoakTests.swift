@@ -41,12 +41,16 @@ extension EndToEnd {
                     })
                 try generator.waitForBacklog(below: 5_000, 120)
                 largest = max(largest, try Self.size(of: bench.data))
-                if chunk == 10 { memory = try process.memory("VmRSS") }
+                guard chunk % 10 == 0 else { continue }
+                let resident = try process.memory("VmRSS")
+                if chunk == 10 { memory = resident }
+                let parts = try ["RssAnon", "RssFile", "RssShmem"].map { "\($0) \(try process.memory($0))" }
+                print("after \(chunk)0,000 messages: VmRSS \(resident), \(parts.joined(separator: ", ")) kB")
             }
             try generator.waitForConfirmations(300)
-            try LossTests.expectTwins(at: ledger, generator, replies, 600)
             let memoryAtEnd = try process.memory("VmRSS")
-            print("memory: \(memory) kB after 100,000, \(memoryAtEnd) kB at the end; largest data directory: \(largest) bytes")
+            try LossTests.expectTwins(at: ledger, generator, replies, 600)
+            print("memory: \(memory) kB after 100,000, \(memoryAtEnd) kB at the end; data at most \(largest) bytes")
             #expect(Double(memoryAtEnd) <= Double(memory) * 1.1, "\(memory) kB became \(memoryAtEnd) kB")
             // The journal as kept, its pages and index, the rows, the capped log, and the ballast.
             #expect(largest < 3 * Self.journalBytes + 2 * 64_000_000, "\(largest) bytes")

@@ -52,7 +52,8 @@ struct CommitDependencyTests {
         try fixture.make("n:t", Sample.guarded)
         rig.store.state.update { $0.isBlocked = true }
         let command = PolicyCommand(
-            policyID: try PolicyID("n:policy"), action: .modify, value: JSONText(try json(Sample.policy([("test:b", ["thing:/": "R"])]))))
+            policyID: try PolicyID("n:policy"), action: .modify,
+            value: JSONText(try json(Sample.policy([("test:b", ["thing:/": "R"])]))))
         let changed = rig.engine.execute(command, as: EngineRig.owner)
         rig.engine.commitSoon()
         let read = try rig.send(.retrieve, "n:t", as: AuthorizationContext(["test:b"]))

@@ -86,9 +86,11 @@ struct CommitFaultTests {
         #expect(rig.store.state.current.opens.contains(2))
     }
 
-    @Test("a batch that reached the disk although it was rejected is discarded when the store is opened again", arguments: [
-        FaultyStore.Fault.afterCommit, .halfway,
-    ])
+    @Test(
+        "a batch that reached the disk although it was rejected is discarded when the store is opened again",
+        arguments: [
+            FaultyStore.Fault.afterCommit, .halfway,
+        ])
     func discarded(fault: FaultyStore.Fault) throws {
         let fixture = try EngineFixture()
         let rig = fixture.rig
@@ -140,7 +142,9 @@ struct CommitFaultTests {
             WorkerThread(name: "storm \(thread)") {
                 for round in 1...150 {
                     let id = "n:s\(thread)"
-                    guard let outcome = try? rig.send(.modify, id, "/", #"{"policyId":"n:policy","attributes":{"v":\#(round)}}"#)
+                    guard
+                        let outcome = try? rig.send(
+                            .modify, id, "/", #"{"policyId":"n:policy","attributes":{"v":\#(round)}}"#)
                     else { continue }
                     let known = rig.engine.gate.wait(for: outcome.ticket, patience: .seconds(30))
                     if known == .committed, case .success = outcome.result {

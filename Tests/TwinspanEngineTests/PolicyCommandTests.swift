@@ -41,10 +41,17 @@ struct PolicyCommandTests {
     func access() throws {
         let fixture = try EngineFixture()
         let rig = fixture.rig
-        try rig.policy(.create, "n:p", Sample.policy([("test:b", ["policy:/": "R", "thing:/": "RW"]), ("test:c", ["policy:/": "W", "policy:/entries/E0": "-W"])]))
+        try rig.policy(
+            .create, "n:p",
+            Sample.policy([
+                ("test:b", ["policy:/": "R", "thing:/": "RW"]),
+                ("test:c", ["policy:/": "W", "policy:/entries/E0": "-W"]),
+            ]))
         for subject in ["test:b", "test:c", "test:stranger"] {
             let context = AuthorizationContext([subject])
-            Self.expect("policies:policy.notmodifiable", 403) { try rig.policy(.modify, "n:p", Sample.policy(), as: context) }
+            Self.expect("policies:policy.notmodifiable", 403) {
+                try rig.policy(.modify, "n:p", Sample.policy(), as: context)
+            }
             Self.expect("policies:policy.notmodifiable", 403) { try rig.policy(.delete, "n:p", as: context) }
             guard subject != "test:b" else { continue }
             Self.expect("policies:policy.notfound", 404) { try rig.policy(.retrieve, "n:p", as: context) }
@@ -85,9 +92,15 @@ struct PolicyCommandTests {
         let fixture = try EngineFixture()
         let rig = fixture.rig
         try rig.policy(.create, "n:p", Sample.policy())
-        Self.expect("policies:precondition.failed", 412) { try rig.policy(.modify, "n:p", Sample.policy(), headers: ["if-match": "\"rev:2\""]) }
-        Self.expect("policies:precondition.failed", 412) { try rig.policy(.delete, "n:p", headers: ["if-none-match": "*"]) }
-        Self.expect("policies:precondition.notmodified", 304) { try rig.policy(.retrieve, "n:p", headers: ["if-none-match": "\"rev:1\""]) }
+        Self.expect("policies:precondition.failed", 412) {
+            try rig.policy(.modify, "n:p", Sample.policy(), headers: ["if-match": "\"rev:2\""])
+        }
+        Self.expect("policies:precondition.failed", 412) {
+            try rig.policy(.delete, "n:p", headers: ["if-none-match": "*"])
+        }
+        Self.expect("policies:precondition.notmodified", 304) {
+            try rig.policy(.retrieve, "n:p", headers: ["if-none-match": "\"rev:1\""])
+        }
         #expect(try rig.policy(.modify, "n:p", Sample.policy(), headers: ["if-match": "\"rev:1\""]).revision == 2)
     }
 
@@ -95,7 +108,8 @@ struct PolicyCommandTests {
     func size() throws {
         let fixture = try EngineFixture(settings: EngineRig.settings(limits: TwinLimits(policyBytes: 300)))
         Self.expect("policies:policy.toolarge", 413) {
-            try fixture.rig.policy(.create, "n:p", Sample.policy([("test:b", ["thing:/": "R"]), ("test:c", ["thing:/": "R"])]))
+            try fixture.rig.policy(
+                .create, "n:p", Sample.policy([("test:b", ["thing:/": "R"]), ("test:c", ["thing:/": "R"])]))
         }
     }
 
@@ -107,7 +121,8 @@ struct PolicyCommandTests {
         try fixture.make("n:t", Sample.guarded)
         let reader = AuthorizationContext(["test:b"])
         for round in 0..<50 {
-            let rules: [(subject: String, resources: [String: String])] = round % 2 == 0 ? [("test:b", ["thing:/": "R"])] : []
+            let rules: [(subject: String, resources: [String: String])] =
+                round % 2 == 0 ? [("test:b", ["thing:/": "R"])] : []
             let command = PolicyCommand(
                 policyID: try PolicyID("n:policy"), action: .modify, value: JSONText(try json(Sample.policy(rules))))
             let changed = rig.engine.execute(command, as: EngineRig.owner)

@@ -1,11 +1,12 @@
 import Glibc
 import Synchronization
 import Testing
-@testable import TwinspanEngine
 import TwinspanJSON
 import TwinspanProtocol
 import TwinspanSQLite
 import TwinspanTestSupport
+
+@testable import TwinspanEngine
 
 /// Random commands through a real engine, a stop at a random point, and the same states afterwards: as the next start finds
 /// them, and as the journal alone rebuilds them.
@@ -24,11 +25,14 @@ struct ReplayTests {
         let inner = try SQLiteStore(directory: directory.path, durability: .os)
         var expected = States()
         for journal in 0..<Self.journals {
-            let rig = try EngineRig(store: FaultyStore(inner), settings: EngineRig.settings(cacheBytes: 256 << 10, shards: 1))
+            let rig = try EngineRig(
+                store: FaultyStore(inner), settings: EngineRig.settings(cacheBytes: 256 << 10, shards: 1))
             try expected.expectSame(in: rig, "\(number)/\(journal) seed \(seed)")
             var commands = RandomCommands(seed: random.next())
             for _ in 0..<Int.random(in: 1...30, using: &random) {
-                if Int.random(in: 0..<4, using: &random) == 0 { rig.clock.advance(by: .milliseconds(Int.random(in: 1...5000, using: &random))) }
+                if Int.random(in: 0..<4, using: &random) == 0 {
+                    rig.clock.advance(by: .milliseconds(Int.random(in: 1...5000, using: &random)))
+                }
                 commands.send(to: rig)
                 // Rows that lag at different points: all written so far, or some of them that are ahead of the cursor.
                 switch Int.random(in: 0..<12, using: &random) {
@@ -49,6 +53,8 @@ struct ReplayTests {
         try expectGapless(inner)
         let rebuilt = try States(replaying: inner)
         #expect(rebuilt == expected, "seed \(seed)")
+        // The commands must not all have been refused.
+        #expect(rebuilt.things.values.reduce(0) { $0 + $1.revision } > 100, "seed \(seed)")
         rig.engine.stop()
     }
 
@@ -73,7 +79,8 @@ struct ReplayTests {
         let id = try ThingID("n:t")
         var replay = Replay(store: EmptyStore())
         let event = ThingEvent(
-            thingID: id, action: .created, path: .root, value: JSONText(try json(#"{"thingId":"n:t","policyId":"n:t"}"#)),
+            thingID: id, action: .created, path: .root,
+            value: JSONText(try json(#"{"thingId":"n:t","policyId":"n:t"}"#)),
             revision: 1, timestamp: Timestamp(milliseconds: 0))
         try replay.apply(JournalRecord(sequence: 7, content: .thing(event)))
         var skipped = event

@@ -7,9 +7,11 @@ import TwinspanTestSupport
 /// Making things, and the policies that come with them (spec/protocol.md §2.1, policies-search.md A.3.2).
 @Suite("Creation of a thing")
 struct ThingCreationTests {
-    @Test("create, modify and merge make a thing; all are answered as create", arguments: [
-        ThingCommand.Action.create, .modify, .merge,
-    ])
+    @Test(
+        "create, modify and merge make a thing; all are answered as create",
+        arguments: [
+            ThingCommand.Action.create, .modify, .merge,
+        ])
     func makes(action: ThingCommand.Action) throws {
         let fixture = try EngineFixture()
         let response = try fixture.rig.run(
@@ -60,9 +62,18 @@ struct ThingCreationTests {
         (#"{"_policy":{}}"#, "things:policy.invalid", 400), (#"{"_policy":[]}"#, "things:policy.invalid", 400),
         (#"{"_policy":"n:p"}"#, "things:policy.invalid", 400), (#"{"_policy":null}"#, "things:policy.invalid", 400),
         (#"{"_policy":{"policyId":"x","entries":{}}}"#, "policies:id.invalid", 400),
-        (#"{"_policy":{"entries":{"E":{"subjects":{"test:x":{"type":"t"}},"resources":{"thing:/":{"grant":["READ"],"revoke":[]}}}}}}"#, "things:policy.invalid", 400),
-        (#"{"_policy":{"entries":{"E":{"subjects":{"test:x":{"type":"t"}},"resources":{"policy:/":{"grant":["WRITE"],"revoke":[]}}}}}}"#, "things:thing.notcreatable", 403),
-        (#"{"_policy":{"entries":{"E":{"subjects":{"test:owner":{"type":"t"}},"resources":{"policy:/":{"grant":["WRITE"],"revoke":[]}}}}}}"#, "things:thing.notmodifiable", 403),
+        (
+            #"{"_policy":{"entries":{"E":{"subjects":{"test:x":{"type":"t"}},"resources":{"thing:/":{"grant":["READ"],"revoke":[]}}}}}}"#,
+            "things:policy.invalid", 400
+        ),
+        (
+            #"{"_policy":{"entries":{"E":{"subjects":{"test:x":{"type":"t"}},"resources":{"policy:/":{"grant":["WRITE"],"revoke":[]}}}}}}"#,
+            "things:thing.notcreatable", 403
+        ),
+        (
+            #"{"_policy":{"entries":{"E":{"subjects":{"test:owner":{"type":"t"}},"resources":{"policy:/":{"grant":["WRITE"],"revoke":[]}}}}}}"#,
+            "things:thing.notmodifiable", 403
+        ),
         // A copy: of nothing, of what is not readable, under an id that is taken.
         (#"{"_copyPolicyFrom":"n:missing"}"#, "policies:policy.notfound", 404),
         (#"{"_copyPolicyFrom":"n:hidden"}"#, "policies:policy.notfound", 404),
@@ -72,7 +83,8 @@ struct ThingCreationTests {
         // The thing itself.
         (#"{"thingId":"n:other"}"#, "things:id.notsettable", 400), (#"{"thingId":null}"#, "things:id.notsettable", 400),
         (#"{"attributes":1}"#, "json.invalid", 400), (#"{"attributes":{"a/b":1}}"#, "json.key.invalid", 400),
-        (#"{"features":{"":{}}}"#, "json.key.invalid", 400), (#"{"definition":"x"}"#, "things:definition.identifier.invalid", 400),
+        (#"{"features":{"":{}}}"#, "json.key.invalid", 400),
+        (#"{"definition":"x"}"#, "things:definition.identifier.invalid", 400),
         ("[]", "json.invalid", 400), ("null", "json.invalid", 400), ("\"x\"", "json.invalid", 400),
     ]
 
@@ -94,10 +106,12 @@ struct ThingCreationTests {
         #expect(try fixture.rig.run(.create, "n:t", "/", "{}").revision == 1)
     }
 
-    @Test("an inline policy has the id of the thing's policyId, else its own, else the thing's", arguments: [
-        (#"{"policyId":"n:a","_policy":{"policyId":"n:b","#, "n:a"), (#"{"_policy":{"policyId":"n:b","#, "n:b"),
-        (#"{"_policy":{"#, "n:t"),
-    ])
+    @Test(
+        "an inline policy has the id of the thing's policyId, else its own, else the thing's",
+        arguments: [
+            (#"{"policyId":"n:a","_policy":{"policyId":"n:b","#, "n:a"), (#"{"_policy":{"policyId":"n:b","#, "n:b"),
+            (#"{"_policy":{"#, "n:t"),
+        ])
     func inline(start: String, id: String) throws {
         let fixture = try EngineFixture()
         try fixture.rig.run(.create, "n:t", "/", start + Sample.policy().dropFirst() + "}")
@@ -110,9 +124,11 @@ struct ThingCreationTests {
     @Test("who says so may lock himself out of the policy")
     func lockout() throws {
         let fixture = try EngineFixture()
-        let value = #"{"_policy":{"entries":{"E":{"subjects":{"test:x":{"type":"t"}},"resources":{"policy:/":{"grant":["WRITE"],"revoke":[]}}},"F":{"subjects":{"test:owner":{"type":"t"}},"resources":{"thing:/":{"grant":["READ","WRITE"],"revoke":[]}}}}}}"#
+        let value =
+            #"{"_policy":{"entries":{"E":{"subjects":{"test:x":{"type":"t"}},"resources":{"policy:/":{"grant":["WRITE"],"revoke":[]}}},"F":{"subjects":{"test:owner":{"type":"t"}},"resources":{"thing:/":{"grant":["READ","WRITE"],"revoke":[]}}}}}}"#
         expectError("things:thing.notcreatable", 403) { try fixture.rig.run(.create, "n:t", "/", value) }
-        #expect(try fixture.rig.run(.create, "n:t", "/", value, headers: ["allow-policy-lockout": "true"]).status == 201)
+        #expect(
+            try fixture.rig.run(.create, "n:t", "/", value, headers: ["allow-policy-lockout": "true"]).status == 201)
     }
 
     @Test("a copied policy is a policy of its own")

@@ -31,8 +31,14 @@ struct ThingMergeTests {
         ("/features/f/desiredProperties/d", "1", "/features/f", #"{"properties":{"p":1},"desiredProperties":{"d":1}}"#),
         ("/definition", #""a:b:1""#, "/definition", #""a:b:1""#),
         ("/definition", "null", "/definition", nil),
-        ("/", #"{"attributes":{"a":null},"definition":"x:y:1"}"#, "/", #"{"thingId":"n:t","policyId":"n:t","definition":"x:y:1","attributes":{"o":{"x":1,"y":{"z":2}}},"features":{"f":{"properties":{"p":1}}}}"#),
-        ("/", #"{"thingId":"n:t","features":null}"#, "/", #"{"thingId":"n:t","policyId":"n:t","attributes":{"a":1,"o":{"x":1,"y":{"z":2}}}}"#),
+        (
+            "/", #"{"attributes":{"a":null},"definition":"x:y:1"}"#, "/",
+            #"{"thingId":"n:t","policyId":"n:t","definition":"x:y:1","attributes":{"o":{"x":1,"y":{"z":2}}},"features":{"f":{"properties":{"p":1}}}}"#
+        ),
+        (
+            "/", #"{"thingId":"n:t","features":null}"#, "/",
+            #"{"thingId":"n:t","policyId":"n:t","attributes":{"a":1,"o":{"x":1,"y":{"z":2}}}}"#
+        ),
     ]
 
     @Test("a patch is applied and is the value of the event", arguments: rows)
@@ -73,14 +79,17 @@ struct ThingMergeTests {
         #expect(fixture.published(1, within: 20).isEmpty)
     }
 
-    @Test("a patch whose result would be no thing is refused", arguments: [
-        ("/", #"{"attributes":[]}"#), ("/", #"{"attributes":{"a/b":1}}"#), ("/", #"{"features":{"f":1}}"#),
-        ("/", #"{"definition":"a"}"#), ("/", #"{"policyId":"x"}"#), ("/", #"{"{{~policyId~}}":null}"#),
-        ("/", #"{"{{~thingId~}}":null}"#), ("/", #"{"{{~.*~}}":null}"#), ("/", #"{"{{~thing.*~}}":null,"attributes":{}}"#),
-        ("/attributes", "1"), ("/attributes/a", #"{"\u0001":1}"#), ("/features", "[]"), ("/features/f", "1"),
-        ("/features/f", #"{"properties":1}"#), ("/features/f/properties", "1"), ("/features/f/definition", "[]"),
-        ("/features/f/definition", "{}"), ("/definition", "1"), ("/policyId", "1"), ("/policyId", #""x""#),
-    ])
+    @Test(
+        "a patch whose result would be no thing is refused",
+        arguments: [
+            ("/", #"{"attributes":[]}"#), ("/", #"{"attributes":{"a/b":1}}"#), ("/", #"{"features":{"f":1}}"#),
+            ("/", #"{"definition":"a"}"#), ("/", #"{"policyId":"x"}"#), ("/", #"{"{{~policyId~}}":null}"#),
+            ("/", #"{"{{~thingId~}}":null}"#), ("/", #"{"{{~.*~}}":null}"#),
+            ("/", #"{"{{~thing.*~}}":null,"attributes":{}}"#),
+            ("/attributes", "1"), ("/attributes/a", #"{"\u0001":1}"#), ("/features", "[]"), ("/features/f", "1"),
+            ("/features/f", #"{"properties":1}"#), ("/features/f/properties", "1"), ("/features/f/definition", "[]"),
+            ("/features/f/definition", "{}"), ("/definition", "1"), ("/policyId", "1"), ("/policyId", #""x""#),
+        ])
     func invalidResult(path: String, patch: String) throws {
         let fixture = try EngineFixture()
         try fixture.make("n:t", Self.start)
@@ -94,10 +103,12 @@ struct ThingMergeTests {
         #expect(try fixture.thing("n:t") == before)
     }
 
-    @Test("members that a client may not write are left out of the thing and of the event", arguments: [
-        #"{"_revision":99,"_policy":{},"attributes":{"a":2}}"#, #"{"unknown":{"x":1},"attributes":{"a":2}}"#,
-        #"{"_metadata":{"x":1},"__lifecycle":"DELETED","attributes":{"a":2}}"#,
-    ])
+    @Test(
+        "members that a client may not write are left out of the thing and of the event",
+        arguments: [
+            #"{"_revision":99,"_policy":{},"attributes":{"a":2}}"#, #"{"unknown":{"x":1},"attributes":{"a":2}}"#,
+            #"{"_metadata":{"x":1},"__lifecycle":"DELETED","attributes":{"a":2}}"#,
+        ])
     func foreignMembers(patch: String) throws {
         let fixture = try EngineFixture()
         try fixture.make("n:t", #"{"attributes":{"a":1}}"#)
@@ -126,15 +137,17 @@ struct ThingMergeTests {
         expectError("things:thing.notfound", 404) { try fixture.rig.run(.retrieve, "n:t") }
     }
 
-    @Test("partial WRITE is enough when it covers every leaf of the patch", arguments: [
-        ("/", #"{"attributes":{"a":2}}"#, true), ("/", #"{"attributes":{"a":null}}"#, true),
-        ("/", #"{"attributes":{"a":{"deep":1}}}"#, true), ("/attributes", #"{"a":2}"#, true),
-        ("/attributes/a", "3", true), ("/", #"{"attributes":{"a":2,"o":{"x":2}}}"#, false),
-        ("/", #"{"attributes":null}"#, false), ("/", #"{"attributes":{}}"#, false),
-        ("/attributes", #"{"{{~a~}}":null}"#, false), ("/attributes", "null", false), ("/attributes/o", "1", false),
-        ("/", #"{"policyId":"n:policy","attributes":{"a":2}}"#, false), ("/features/f", "null", false),
-        ("/attributes/a", #"{"secret":1}"#, false), ("/attributes/a", #"{"open":1}"#, true),
-    ])
+    @Test(
+        "partial WRITE is enough when it covers every leaf of the patch",
+        arguments: [
+            ("/", #"{"attributes":{"a":2}}"#, true), ("/", #"{"attributes":{"a":null}}"#, true),
+            ("/", #"{"attributes":{"a":{"deep":1}}}"#, true), ("/attributes", #"{"a":2}"#, true),
+            ("/attributes/a", "3", true), ("/", #"{"attributes":{"a":2,"o":{"x":2}}}"#, false),
+            ("/", #"{"attributes":null}"#, false), ("/", #"{"attributes":{}}"#, false),
+            ("/attributes", #"{"{{~a~}}":null}"#, false), ("/attributes", "null", false), ("/attributes/o", "1", false),
+            ("/", #"{"policyId":"n:policy","attributes":{"a":2}}"#, false), ("/features/f", "null", false),
+            ("/attributes/a", #"{"secret":1}"#, false), ("/attributes/a", #"{"open":1}"#, true),
+        ])
     func partial(path: String, patch: String, isAllowed: Bool) throws {
         let fixture = try EngineFixture()
         try fixture.rig.policy(

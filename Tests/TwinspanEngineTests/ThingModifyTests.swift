@@ -89,7 +89,8 @@ struct ThingModifyTests {
 
     static let refused: [(String, String, String, Int)] = [
         ("/", "[]", "json.invalid", 400), ("/", "null", "json.invalid", 400), ("/", "1", "json.invalid", 400),
-        ("/", #"{"thingId":"n:other"}"#, "things:id.notsettable", 400), ("/", #"{"thingId":7}"#, "things:id.notsettable", 400),
+        ("/", #"{"thingId":"n:other"}"#, "things:id.notsettable", 400),
+        ("/", #"{"thingId":7}"#, "things:id.notsettable", 400),
         ("/", #"{"policyId":7}"#, "json.invalid", 400), ("/", #"{"policyId":"x"}"#, "policies:id.invalid", 400),
         ("/", #"{"attributes":[]}"#, "json.invalid", 400), ("/", #"{"features":"x"}"#, "json.invalid", 400),
         ("/", #"{"attributes":{"a/b":1}}"#, "json.key.invalid", 400),
@@ -98,11 +99,13 @@ struct ThingModifyTests {
         ("/", #"{"features":{"f":{"properties":{"a/b":1}}}}"#, "json.key.invalid", 400),
         ("/", #"{"features":{"f":{"desiredProperties":{"\u007f":1}}}}"#, "json.key.invalid", 400),
         ("/", #"{"features":{"f":7}}"#, "json.invalid", 400),
-        ("/", #"{"definition":7}"#, "json.invalid", 400), ("/", #"{"definition":"a:b"}"#, "things:definition.identifier.invalid", 400),
+        ("/", #"{"definition":7}"#, "json.invalid", 400),
+        ("/", #"{"definition":"a:b"}"#, "things:definition.identifier.invalid", 400),
         ("/", #"{"_policy":{},"_copyPolicyFrom":"n:t"}"#, "things:policy.conflicting", 400),
         ("/policyId", "null", "json.invalid", 400), ("/policyId", "7", "json.invalid", 400),
         ("/policyId", #""x""#, "policies:id.invalid", 400),
-        ("/definition", "{}", "json.invalid", 400), ("/definition", #""""#, "things:definition.identifier.invalid", 400),
+        ("/definition", "{}", "json.invalid", 400),
+        ("/definition", #""""#, "things:definition.identifier.invalid", 400),
         ("/definition", #""a:b:c:d""#, "things:definition.identifier.invalid", 400),
         ("/definition", #""a::c""#, "things:definition.identifier.invalid", 400),
         ("/definition", #""a:b:c d""#, "things:definition.identifier.invalid", 400),
@@ -161,7 +164,10 @@ struct ThingModifyTests {
     @Test("without WRITE it is forbidden, with or without READ", arguments: owned)
     func forbidden(path: String, word: String) throws {
         let fixture = try EngineFixture()
-        let policy = Sample.policy([("test:reader", ["thing:/": "R"]), ("test:hole", ["thing:/": "RW", "thing:\(path == "/" ? "/attributes" : path)": "-W"])])
+        let policy = Sample.policy([
+            ("test:reader", ["thing:/": "R"]),
+            ("test:hole", ["thing:/": "RW", "thing:\(path == "/" ? "/attributes" : path)": "-W"]),
+        ])
         try fixture.rig.policy(.create, "n:policy", policy)
         try fixture.make("n:t", Sample.guarded)
         for subject in ["test:reader", "test:stranger", "test:hole"] {

@@ -9,9 +9,13 @@ import TwinspanTestSupport
 struct ThingRetrieveTests {
     /// Path, word of the code when it is missing from a thing that has a bare feature `e`, value in the sample.
     static let rows: [(String, String, String)] = [
-        ("/definition", "definition", #""a:b:1""#), ("/attributes", "attributes", #"{"a":1,"o":{"x":1,"y":{"z":2}},"n":null}"#),
+        ("/definition", "definition", #""a:b:1""#),
+        ("/attributes", "attributes", #"{"a":1,"o":{"x":1,"y":{"z":2}},"n":null}"#),
         ("/attributes/o/y", "attribute", #"{"z":2}"#), ("/attributes/n", "attribute", "null"),
-        ("/features/f", "feature", #"{"definition":["a:b:1"],"properties":{"p":1,"o":{"q":1}},"desiredProperties":{"d":1}}"#),
+        (
+            "/features/f", "feature",
+            #"{"definition":["a:b:1"],"properties":{"p":1,"o":{"q":1}},"desiredProperties":{"d":1}}"#
+        ),
         ("/features/f/definition", "feature.definition", #"["a:b:1"]"#),
         ("/features/f/properties", "feature.properties", #"{"p":1,"o":{"q":1}}"#),
         ("/features/f/properties/o/q", "feature.property", "1"),
@@ -38,9 +42,11 @@ struct ThingRetrieveTests {
         #expect(fixture.published(1, within: 20).isEmpty)
     }
 
-    @Test("what is below a feature that is not there says that the feature is missing", arguments: [
-        "definition", "properties", "properties/p", "desiredProperties", "desiredProperties/d/e",
-    ])
+    @Test(
+        "what is below a feature that is not there says that the feature is missing",
+        arguments: [
+            "definition", "properties", "properties/p", "desiredProperties", "desiredProperties/d/e",
+        ])
     func missingFeature(rest: String) throws {
         let fixture = try EngineFixture()
         try fixture.make("n:t", "{}")
@@ -49,7 +55,8 @@ struct ThingRetrieveTests {
         }
     }
 
-    @Test("parts that were never set are not found; empty ones are", arguments: ["attributes", "features", "definition"])
+    @Test(
+        "parts that were never set are not found; empty ones are", arguments: ["attributes", "features", "definition"])
     func absentAndEmpty(name: String) throws {
         let fixture = try EngineFixture()
         try fixture.make("n:t", "{}")
@@ -83,14 +90,19 @@ struct ThingRetrieveTests {
         #expect(seen.value?.value == (try json(#"{"_revision":3,"_created":"2023-11-14T22:13:20Z"}"#)))
     }
 
-    @Test("fields select, special fields only when they are named", arguments: [
-        ("/", "thingId", #"{"thingId":"n:t"}"#), ("/", "_revision", #"{"_revision":2}"#),
-        ("/", "_namespace,_modified,_created", #"{"_namespace":"n","_modified":"2023-11-14T22:13:25Z","_created":"2023-11-14T22:13:20Z"}"#),
-        ("/", "attributes(a,o/x)", #"{"attributes":{"a":2,"o":{"x":1}}}"#), ("/", "nothing", "{}"),
-        ("/", "features/*/properties/p", #"{"features":{"f":{"properties":{"p":1}}}}"#),
-        ("/attributes", "a,o/y", #"{"a":2,"o":{"y":{"z":2}}}"#), ("/attributes", "_revision", "{}"),
-        ("/features/f", "properties/p", #"{"properties":{"p":1}}"#),
-    ])
+    @Test(
+        "fields select, special fields only when they are named",
+        arguments: [
+            ("/", "thingId", #"{"thingId":"n:t"}"#), ("/", "_revision", #"{"_revision":2}"#),
+            (
+                "/", "_namespace,_modified,_created",
+                #"{"_namespace":"n","_modified":"2023-11-14T22:13:25Z","_created":"2023-11-14T22:13:20Z"}"#
+            ),
+            ("/", "attributes(a,o/x)", #"{"attributes":{"a":2,"o":{"x":1}}}"#), ("/", "nothing", "{}"),
+            ("/", "features/*/properties/p", #"{"features":{"f":{"properties":{"p":1}}}}"#),
+            ("/attributes", "a,o/y", #"{"a":2,"o":{"y":{"z":2}}}"#), ("/attributes", "_revision", "{}"),
+            ("/features/f", "properties/p", #"{"properties":{"p":1}}"#),
+        ])
     func fields(path: String, fields: String, expected: String) throws {
         let fixture = try EngineFixture()
         try fixture.make("n:t")
@@ -112,7 +124,8 @@ struct ThingRetrieveTests {
         ("/", "_revision,attributes", #"{"_revision":1,"attributes":{"o":{"x":1}}}"#),
         ("/", "policyId,definition", "{}"), ("/attributes", nil, #"{"o":{"x":1}}"#),
         ("/attributes/o", nil, #"{"x":1}"#), ("/attributes/o/x", nil, "1"), ("/attributes/o", "y", "{}"),
-        ("/attributes/o/y", nil, nil), ("/attributes/o/y/z", nil, nil), ("/attributes/a", nil, nil), ("/policyId", nil, nil), ("/features", nil, nil),
+        ("/attributes/o/y", nil, nil), ("/attributes/o/y/z", nil, nil), ("/attributes/a", nil, nil),
+        ("/policyId", nil, nil), ("/features", nil, nil),
         ("/features/f", nil, nil), ("/features/f/properties/p", nil, nil), ("/definition", nil, nil),
     ]
 

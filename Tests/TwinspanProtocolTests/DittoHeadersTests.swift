@@ -37,7 +37,8 @@ struct DittoHeadersTests {
     }
 
     static let passage: [(String, isIn: Bool, isOut: Bool)] = [
-        ("correlation-id", true, true), ("my-header", true, true), ("condition", true, false), ("if-match", true, false),
+        ("correlation-id", true, true), ("my-header", true, true), ("condition", true, false),
+        ("if-match", true, false),
         ("If-Equal", true, false), ("etag", false, true), ("entity-revision", false, true),
         ("ditto-originator", false, true), ("Ditto-Weak-Ack", false, true), ("ditto-auth-context", false, false),
         ("ditto-anything", false, false), ("DITTO-Sudo", false, false), ("raw-request-uri", false, false),

@@ -54,7 +54,10 @@ struct EnvelopeTests {
     static let illegal: [(String, String)] = [
         ("", "json.invalid"), ("not json", "json.invalid"), ("[]", "json.invalid"), ("\"x\"", "json.invalid"),
         ("null", "json.invalid"), ("{", "json.invalid"), ("{} {}", "json.invalid"),
-        (#"{"topic":"n/t/things/twin/commands/modify","topic":"n/t/things/twin/commands/delete","path":"/"}"#, "json.invalid"),
+        (
+            #"{"topic":"n/t/things/twin/commands/modify","topic":"n/t/things/twin/commands/delete","path":"/"}"#,
+            "json.invalid"
+        ),
         ("{}", "json.field.missing"),
         (#"{"path":"/"}"#, "json.field.missing"),
         (#"{"topic":"n/t/things/twin/commands/modify"}"#, "json.field.missing"),

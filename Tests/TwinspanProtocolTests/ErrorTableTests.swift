@@ -46,14 +46,16 @@ struct ErrorTableTests {
         }
     }
 
-    @Test("a resource has a 404 and a 403 of its own", arguments: [
-        ("/", "thing"), ("/policyId", "policyId"), ("/definition", "definition"), ("/attributes", "attributes"),
-        ("/attributes/a/b", "attribute"), ("/features", "features"), ("/features/f", "feature"),
-        ("/features/f/definition", "feature.definition"), ("/features/f/properties", "feature.properties"),
-        ("/features/f/properties/p", "feature.property"),
-        ("/features/f/desiredProperties", "feature.desiredProperties"),
-        ("/features/f/desiredProperties/p/q", "feature.desiredProperty"),
-    ])
+    @Test(
+        "a resource has a 404 and a 403 of its own",
+        arguments: [
+            ("/", "thing"), ("/policyId", "policyId"), ("/definition", "definition"), ("/attributes", "attributes"),
+            ("/attributes/a/b", "attribute"), ("/features", "features"), ("/features/f", "feature"),
+            ("/features/f/definition", "feature.definition"), ("/features/f/properties", "feature.properties"),
+            ("/features/f/properties/p", "feature.property"),
+            ("/features/f/desiredProperties", "feature.desiredProperties"),
+            ("/features/f/desiredProperties/p/q", "feature.desiredProperty"),
+        ])
     func resources(path: String, word: String) throws {
         let resource = try ThingResource(try JSONPointer(parsing: path))
         let id = try ThingID("a:b")

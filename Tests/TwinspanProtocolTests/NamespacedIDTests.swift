@@ -43,10 +43,12 @@ struct NamespacedIDTests {
         #expect(try ThingID("n:\u{1112}\u{1161}\u{11AB}") != ThingID("n:\u{D55C}"))
     }
 
-    @Test("connection ids", arguments: [
-        ("a", true), ("a-b_c:D9", true), (String(repeating: "x", count: 100), true), ("", false), ("a b", false),
-        ("ä", false), ("a/b", false), (String(repeating: "x", count: 101), false),
-    ])
+    @Test(
+        "connection ids",
+        arguments: [
+            ("a", true), ("a-b_c:D9", true), (String(repeating: "x", count: 100), true), ("", false), ("a b", false),
+            ("ä", false), ("a/b", false), (String(repeating: "x", count: 101), false),
+        ])
     func connections(text: String, isLegal: Bool) {
         if isLegal {
             #expect(throws: Never.self) { try ConnectionID(text) }

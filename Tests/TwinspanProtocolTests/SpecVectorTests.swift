@@ -34,7 +34,9 @@ struct SpecVectorTests {
         #expect(command.resource.path == envelope.path)
     }
 
-    @Test("every error has a status, and those of things have a row", arguments: SpecVectors.load("things-exceptions.json"))
+    @Test(
+        "every error has a status, and those of things have a row",
+        arguments: SpecVectors.load("things-exceptions.json"))
     func exceptions(vector: SpecVector) throws {
         let envelope = try Envelope.parse(vector.envelope.bytes)
         let error = try #require(envelope.value?.value.object)

@@ -16,7 +16,10 @@ struct ThingCommandTests {
         ("n/t/things/twin/commands/create", "/attributes", #","value":{}"#, "protocoladapter:unknown.topicpath"),
         ("n/t/things/twin/commands/merge", "/", patchType, "json.invalid"),
         ("n/t/things/twin/commands/merge", "/", #","value":{}"#, "mediatype.unsupported"),
-        ("n/t/things/twin/commands/merge", "/", #","value":{},"headers":{"content-type":"application/json"}"#, "mediatype.unsupported"),
+        (
+            "n/t/things/twin/commands/merge", "/", #","value":{},"headers":{"content-type":"application/json"}"#,
+            "mediatype.unsupported"
+        ),
         ("n/t/things/twin/commands/delete", "/policyId", "", "protocoladapter:unknown.topicpath"),
         ("n/t/things/twin/commands/retrieve", "/thingId", "", "protocoladapter:unknown.path"),
         ("n/t/things/twin/commands/modify", "/features/f/x", #","value":1"#, "protocoladapter:unknown.path"),
@@ -30,13 +33,34 @@ struct ThingCommandTests {
         ("1n/t/things/twin/commands/modify", "/attributes/a", #","value":1"#, "things:id.invalid"),
         ("n/t\u{7F}/things/twin/commands/modify", "/attributes/a", #","value":1"#, "things:id.invalid"),
         ("n/t/things/twin/commands/modify", "/attributes/ü", #","value":1"#, "json.key.invalid"),
-        ("n/t/things/twin/commands/modify", "/attributes/a", #","value":1,"headers":{"timeout":"soon"}"#, "timeout.invalid"),
-        ("n/t/things/twin/commands/modify", "/attributes/a", #","value":1,"headers":{"timeout":"-1"}"#, "timeout.invalid"),
-        ("n/t/things/twin/commands/modify", "/attributes/a", #","value":1,"headers":{"timeout":"1.5s"}"#, "timeout.invalid"),
-        ("n/t/things/twin/commands/modify", "/attributes/a", #","value":1,"headers":{"response-required":"maybe"}"#, "header.invalid"),
-        ("n/t/things/twin/commands/modify", "/attributes/a", #","value":1,"headers":{"response-required":7}"#, "header.invalid"),
-        ("n/t/things/twin/commands/modify", "/attributes/a", #","value":1,"headers":{"correlation-id":""}"#, "header.invalid"),
-        ("n/t/things/twin/commands/modify", "/attributes/a", #","value":1,"headers":{"timeout":"0","response-required":true}"#, "header.invalid"),
+        (
+            "n/t/things/twin/commands/modify", "/attributes/a", #","value":1,"headers":{"timeout":"soon"}"#,
+            "timeout.invalid"
+        ),
+        (
+            "n/t/things/twin/commands/modify", "/attributes/a", #","value":1,"headers":{"timeout":"-1"}"#,
+            "timeout.invalid"
+        ),
+        (
+            "n/t/things/twin/commands/modify", "/attributes/a", #","value":1,"headers":{"timeout":"1.5s"}"#,
+            "timeout.invalid"
+        ),
+        (
+            "n/t/things/twin/commands/modify", "/attributes/a", #","value":1,"headers":{"response-required":"maybe"}"#,
+            "header.invalid"
+        ),
+        (
+            "n/t/things/twin/commands/modify", "/attributes/a", #","value":1,"headers":{"response-required":7}"#,
+            "header.invalid"
+        ),
+        (
+            "n/t/things/twin/commands/modify", "/attributes/a", #","value":1,"headers":{"correlation-id":""}"#,
+            "header.invalid"
+        ),
+        (
+            "n/t/things/twin/commands/modify", "/attributes/a",
+            #","value":1,"headers":{"timeout":"0","response-required":true}"#, "header.invalid"
+        ),
     ]
 
     @Test("a command that means nothing is refused with its code", arguments: illegal)
@@ -75,7 +99,8 @@ struct ThingCommandTests {
     func answer() throws {
         let envelope = try Self.envelope(
             "n/t/things/twin/commands/modify", "/attributes/a",
-            #","value":1,"headers":{"correlation-id":"c","X-Mine":"v","if-match":"*","condition":"exists(thingId)","timeout":"3s"}"#)
+            #","value":1,"headers":{"correlation-id":"c","X-Mine":"v","if-match":"*","condition":"exists(thingId)","timeout":"3s"}"#
+        )
         let command = try ThingCommand(envelope)
         let answer = command.envelope(
             of: ThingResponse(status: 204, revision: 7, etag: "\"hash:1\"", action: .modify))
@@ -85,7 +110,8 @@ struct ThingCommandTests {
             """
         #expect(try JSONValue.parse(answer.bytes) == JSONValue.parse(expected))
         let created = command.envelope(
-            of: ThingResponse(status: 201, value: JSONText(JSONValue.number(JSONNumber(1))), revision: 1, etag: nil, action: .create))
+            of: ThingResponse(
+                status: 201, value: JSONText(JSONValue.number(JSONNumber(1))), revision: 1, etag: nil, action: .create))
         #expect(created.topic.text == "n/t/things/twin/commands/create")
         #expect(created.headers[.contentType]?.string == "application/json")
     }

@@ -40,12 +40,14 @@ struct ThingResourceTests {
         }
     }
 
-    @Test("keys are legal up to 256 UTF-16 units without slash and control characters", arguments: [
-        ("a", true), (" ", true), ("日本", true), ("a~b", true), ("{{x}}", true), ("*", true),
-        (String(repeating: "x", count: 256), true), (String(repeating: "😀", count: 128), true),
-        ("", false), ("a/b", false), ("/", false), ("\n", false), ("\u{85}", false), ("ß", false),
-        (String(repeating: "x", count: 257), false), (String(repeating: "😀", count: 129), false),
-    ])
+    @Test(
+        "keys are legal up to 256 UTF-16 units without slash and control characters",
+        arguments: [
+            ("a", true), (" ", true), ("日本", true), ("a~b", true), ("{{x}}", true), ("*", true),
+            (String(repeating: "x", count: 256), true), (String(repeating: "😀", count: 128), true),
+            ("", false), ("a/b", false), ("/", false), ("\n", false), ("\u{85}", false), ("ß", false),
+            (String(repeating: "x", count: 257), false), (String(repeating: "😀", count: 129), false),
+        ])
     func keys(key: String, isLegal: Bool) {
         #expect(ThingResource.isLegalKey(key) == isLegal)
     }

@@ -15,6 +15,7 @@ final class RowBacklog: Sendable {
     }
 
     private struct Content {
+        var generation = 0
         var gathering = Generation()
         var writing: Generation?
     }
@@ -23,6 +24,10 @@ final class RowBacklog: Sendable {
 
     /// Number of rows that wait, those being written included.
     var count: Int { content.withLock { $0.gathering.count + ($0.writing?.count ?? 0) } }
+
+    /// Rises whenever rows have been written and have left the backlog. While it stays the same, what is committed after
+    /// a row was read is found here, so that whoever has read a row can tell whether it is still the newest.
+    var generation: Int { content.withLock { $0.generation } }
 
     /// The newest committed state of a thing whose row is not written yet.
     func thing(_ id: ThingID) -> ThingState? {
@@ -68,6 +73,9 @@ final class RowBacklog: Sendable {
 
     /// The rows of `nextRows` are in the store now.
     func written() {
-        content.withLock { $0.writing = nil }
+        content.withLock { content in
+            content.writing = nil
+            content.generation &+= 1
+        }
     }
 }

@@ -45,8 +45,7 @@ struct EntityCache<ID: Hashable & Sendable, State: CachedState> {
     private var hand = 0
     private(set) var bytes = 0
     let byteCapacity: Int
-    /// Rises with every eviction. A state read from the store outside the lock may only be put in when it has not risen
-    /// since: otherwise a newer state might have been cached, committed and evicted in between.
+    /// How many entries had to go so far.
     private(set) var evictions: UInt64 = 0
 
     init(byteCapacity: Int) {
@@ -97,7 +96,7 @@ struct EntityCache<ID: Hashable & Sendable, State: CachedState> {
         }
         index.insert(slot, hash: id.hashValue) { slots[$0]!.id.hashValue }
         bytes += Self.entryBytes + state.cachedBytes
-        makeRoom(committed: committed)
+        makeRoom(committed: committed, sparing: slot)
     }
 
     /// Removes every entry that `isDoomed` names.
@@ -108,13 +107,14 @@ struct EntityCache<ID: Hashable & Sendable, State: CachedState> {
         }
     }
 
-    private mutating func makeRoom(committed: Int64) {
+    /// `newest` stays whatever there is no room for: whoever put it in is about to use it.
+    private mutating func makeRoom(committed: Int64, sparing newest: Int) {
         // Two rounds clear every use bit and then evict; what is still there is pinned.
         var steps = slots.count * 2
         while bytes > byteCapacity, steps > 0, index.count > 1 {
             steps -= 1
             hand = hand + 1 < slots.count ? hand + 1 : 0
-            guard let entry = slots[hand], entry.sequence <= committed else { continue }
+            guard hand != newest, let entry = slots[hand], entry.sequence <= committed else { continue }
             if entry.isUsed {
                 slots[hand]!.isUsed = false
             } else {

@@ -110,7 +110,7 @@ extension MessageTrace {
             text += Self.margin + "\(failure.status) \(failure.code)\n" + Self.margin + "\(failure.message)\n"
             if let description = failure.description { text += Self.margin + "→ \(description)\n" }
             guard let answer = step.answer else { continue }
-            text += step.isAnswered ? "would be answered with:\n" : "nobody asks for an answer; it would be:\n"
+            text += step.isAnswered ? "would be answered with:\n" : "no answer is sent here; it would be:\n"
             text += "\(String(decoding: answer.bytes, as: UTF8.self))\n"
         }
         for command in commands { text += "would be committed as: \(command) (nothing was sent anywhere)\n" }

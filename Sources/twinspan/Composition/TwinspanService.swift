@@ -47,7 +47,9 @@ final class TwinspanService: Sendable {
             throw ExitCode(1)
         }
         let fleet = ConnectionFleet(
-            environment: SupervisorEnvironment(engine: engine, clock: clock, adapters: Adapters.all, logger: logger))
+            environment: SupervisorEnvironment(
+                engine: engine, clock: clock, adapters: Adapters.all, logger: logger,
+                payloadBytesMax: payloadBytesMax))
         let reloader = ConnectionReloader(
             paths: connectionPaths, fleet: fleet, logger: logger, grace: Self.grace)
         guard let connections = reloader.loadAtStart() else {
@@ -159,6 +161,12 @@ final class TwinspanService: Sendable {
             StandardError.write("HTTP cannot be served: \(failure).\n")
         }
         throw ExitCode(1)
+    }
+
+    /// Bytes an inbound payload may have: room for the largest entity in its envelope, at least 1 MiB.
+    private var payloadBytesMax: Int {
+        let limits = configuration.limits
+        return max(1 << 20, 2 * max(limits.thingBytes, limits.policyBytes, limits.messageBytes))
     }
 
     private var engineSettings: EngineSettings {

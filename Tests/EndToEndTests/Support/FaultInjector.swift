@@ -88,9 +88,7 @@ final class FaultInjector {
             if (strncmp(path, directory, strlen(directory)) != 0) { errno = saved; return 0; }
             pthread_mutex_lock(&lock);
             reread(control, &now);
-            /* SQLite's shared index has its full size long before a disk is full. */
-            int is_index = length > 4 && strcmp(path + length - 4, "-shm") == 0;
-            if ((kinds & kind) && !(is_index && error_number == ENOSPC)) {
+            if (kinds & kind) {
                 if (skip > 0) skip--;
                 else if (left != 0) {
                     hit = 1;

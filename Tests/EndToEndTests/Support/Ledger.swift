@@ -86,7 +86,8 @@ struct Ledger {
             try require(event.revision > newest[key] ?? 0, "\(place) came after \(newest[key] ?? 0)")
             newest[key] = event.revision
             let records = journal.things[event.thing] ?? []
-            let record = (1...max(records.count, 1)).contains(event.revision)
+            let record =
+                (1...max(records.count, 1)).contains(event.revision)
                 ? records.dropFirst(event.revision - 1).first : nil
             try require(record != nil, "\(place) was published, but is not in the journal")
             guard event.path == path else { continue }

@@ -112,7 +112,8 @@ final class LoadGenerator: @unchecked Sendable {
             if !bytes.isEmpty { try socket.send(bytes) }
             var confirmed = 0
             for packet in try socket.receive(patience: due.isEmpty ? 10 : 1) where packet.type == 0x40 {
-                let id = UInt16(packet.body[packet.body.startIndex]) << 8
+                let id =
+                    UInt16(packet.body[packet.body.startIndex]) << 8
                     | UInt16(packet.body[packet.body.startIndex + 1])
                 guard let index = unconfirmed.firstIndex(where: { $0.id == id }) else { continue }
                 unconfirmed.remove(at: index)

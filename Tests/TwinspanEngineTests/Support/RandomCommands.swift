@@ -35,7 +35,14 @@ struct RandomCommands {
         switch Int.random(in: 0..<10, using: &random) {
         case 0, 1: return try rig.send(.modify, id, "/", whole(id))
         case 2: return try rig.send(.delete, id, pick(["/", "/", "/attributes", "/features/f", path()]))
-        case 3: return try rig.send(.merge, id, "/", pick([#"{"attributes":\#(object(2))}"#, #"{"definition":null,"features":{"f":{"properties":\#(object(2))}}}"#, #"{"attributes":{"{{~[ab]~}}":null}}"#]))
+        case 3:
+            return try rig.send(
+                .merge, id, "/",
+                pick([
+                    #"{"attributes":\#(object(2))}"#,
+                    #"{"definition":null,"features":{"f":{"properties":\#(object(2))}}}"#,
+                    #"{"attributes":{"{{~[ab]~}}":null}}"#,
+                ]))
         case 4, 5: return try rig.send(.merge, id, path(), value(2))
         case 6: return try rig.send(.modify, id, "/policyId", "\"\(pick(Self.policyIDs))\"")
         default: return try rig.send(.modify, id, path(), value(2))
@@ -52,12 +59,15 @@ struct RandomCommands {
         return (0..<Int.random(in: 1...3, using: &random)).reduce(base) { path, _ in path + "/" + key() }
     }
 
-    private mutating func key() -> String { pick(["a", "b", "c", "d e", "é~".replacing("é", with: "日"), "\\u0041".replacing("\\", with: "-")]) }
+    private mutating func key() -> String {
+        pick(["a", "b", "c", "d e", "é~".replacing("é", with: "日"), "\\u0041".replacing("\\", with: "-")])
+    }
 
     private mutating func object(_ depth: Int) -> String {
         var members: [String: String] = [:]
         for _ in 0..<Int.random(in: 0...3, using: &random) { members[key()] = value(depth - 1) }
-        return "{" + members.sorted { $0.key < $1.key }.map { #""\#($0.key)":\#($0.value)"# }.joined(separator: ",") + "}"
+        return "{" + members.sorted { $0.key < $1.key }.map { #""\#($0.key)":\#($0.value)"# }.joined(separator: ",")
+            + "}"
     }
 
     private mutating func value(_ depth: Int) -> String {

@@ -1,0 +1,334 @@
+import Foundation
+import Testing
+import TwinspanConnections
+import TwinspanEngine
+import TwinspanExpressions
+import TwinspanJSON
+import TwinspanProtocol
+import TwinspanTestSupport
+
+@testable import TwinspanSupervisor
+
+@Suite("SourcePipeline")
+struct SourcePipelineTests {
+    private static func source(
+        subjects: [String] = ["test:owner"], input: String? = nil, filters: [String] = [],
+        mapping: [(String, String)] = [], replyTo: String? = "replies/{{ thing:id }}",
+        types: Set<ReplyTarget.ResponseType> = [.response, .error]
+    ) throws -> Source {
+        Source(
+            addresses: ["in/#"], authorizationContext: try subjects.map { try template($0, .sourceAuthorization) },
+            enforcement: try input.map { input in
+                Enforcement(
+                    input: try template(input, input.contains("header") ? .enforcementInput : .mqttEnforcementInput),
+                    filters: try filters.map { try template($0, .enforcementFilter) })
+            },
+            headerMapping: try mapping.map { HeaderMapping(name: $0.0, template: try template($0.1, .headerMapping)) },
+            replyTarget: try replyTo.map {
+                ReplyTarget(address: try template($0, .address), expectedResponseTypes: types)
+            })
+    }
+
+    private func settle(_ inlet: SourcePipeline, _ batch: MessageBatch) -> Settlement {
+        let ticket = inlet.accept(batch)
+        let settlement = inlet.settlement(of: ticket, patience: .seconds(20))
+        inlet.settled(batch, as: settlement)
+        return settlement
+    }
+
+    private func answers(_ rig: PipelineRig) throws -> [JSONValue] {
+        try rig.sent().map { try JSONValue.parse($0.payload) }
+    }
+
+    @Test("a command is committed, then answered where the source says")
+    func accepted() throws {
+        let rig = try PipelineRig()
+        let inlet = try rig.inlet(Self.source())
+        #expect(settle(inlet, batch([("in/x", command("create", "t", "/", "{}"))])) == .committed)
+        #expect(settle(inlet, batch([("in/x", command("modify", "t", "/attributes/a", "1"))])) == .committed)
+        let sent = rig.sent()
+        #expect(sent.map(\.address) == ["replies/n:t", "replies/n:t"])
+        let second = try JSONValue.parse(sent[1].payload)
+        #expect(second.object?["status"] == 201)
+        #expect(second.value(at: JSONPointer(segments: ["headers", "correlation-id"]))?.string == "c")
+        #expect(rig.counts == ["received": 2, "mapped": 2, "committed": 2, "acknowledged": 2, "replied": 2])
+        #expect(try rig.rig.run(.retrieve, "n:t", "/attributes/a").value?.value == 1)
+    }
+
+    @Test("the answer waits for the commit, and a rejected commit swallows it")
+    func answerAfterCommit() throws {
+        let rig = try PipelineRig()
+        let inlet = try rig.inlet(Self.source())
+        try rig.rig.run(.create, "n:t", "/", "{}")
+        rig.rig.store.state.update { state in
+            state.isBlocked = true
+            state.faults = [.beforeAnything]
+        }
+        let messages = batch([
+            ("in/x", command("modify", "t", "/attributes/a", "1")),
+            ("in/x", command("retrieve", "t", "/attributes/none")),
+        ])
+        let ticket = inlet.accept(messages)
+        #expect(rig.sent().isEmpty)
+        rig.rig.store.state.update { $0.isBlocked = false }
+        #expect(inlet.settlement(of: ticket, patience: .seconds(20)) == .rejected)
+        inlet.settled(messages, as: .rejected)
+        #expect(rig.sent().isEmpty)
+        #expect(rig.counts["retried/store"] == 2)
+        #expect(rig.counts["committed"] == nil)
+        #expect(rig.counts["acknowledged"] == nil)
+        try rig.rig.awaitCondition("open") { $0 == .open }
+        #expect(settle(inlet, messages) == .committed)
+        #expect(rig.sent().count == 2)
+    }
+
+    @Test("while the store is closed the whole batch goes back to the broker")
+    func closed() throws {
+        let rig = try PipelineRig()
+        let inlet = try rig.inlet(Self.source())
+        rig.rig.store.state.update { state in
+            state.faults = [.beforeAnything]
+            state.failingOpens = 1_000_000
+        }
+        _ = try rig.rig.send(.create, "n:t", "/", "{}")
+        try rig.rig.awaitCondition("closed") { if case .closed = $0 { true } else { false } }
+        #expect(settle(inlet, batch([("in/x", command("create", "u", "/", "{}")), ("in/x", "not json")])) == .rejected)
+        #expect(rig.counts["retried/store"] == 2)
+        rig.rig.store.state.update { $0.failingOpens = 0 }
+        try rig.rig.awaitCondition("open") { $0 == .open }
+        #expect(settle(inlet, batch([("in/x", command("create", "u", "/", "{}"))])) == .committed)
+    }
+
+    @Test("a batch whose first half was rejected is not acknowledged because of its second half")
+    func commitFailsInsideBatch() throws {
+        let fresh = try PipelineRig()
+        try fresh.rig.run(.create, "n:a", "/", "{}")
+        let inlet = try fresh.inlet(Self.source())
+        let engine = fresh.rig
+        fresh.rig.store.state.update { $0.faults = [.beforeAnything] }
+        fresh.rig.store.onRead { id in
+            guard id.text == "n:b" else { return }
+            // The commit of the first message fails, and the store is open again, before the second is judged.
+            engine.engine.commitSoon()
+            try? engine.awaitCondition("failed once") { _ in engine.engine.metrics.snapshot.failedCommits > 0 }
+            try? engine.awaitCondition("open") { $0 == .open }
+        }
+        let messages = batch([
+            ("in/x", command("modify", "a", "/attributes/v", "1")),
+            ("in/x", command("modify", "b", "/", #"{"policyId":"n:a"}"#)),
+        ])
+        #expect(settle(inlet, messages) == .rejected)
+        fresh.rig.store.onRead(nil)
+        #expect(settle(inlet, messages) == .committed)
+        #expect(try fresh.rig.run(.retrieve, "n:a", "/attributes/v").value?.value == 1)
+    }
+
+    /// Payload, the counter that counts it, and the code of the answer.
+    static let refused: [(String, String, String)] = [
+        ("", "dropped/connectivity:message.mapping.failed", "connectivity:message.mapping.failed"),
+        ("not json", "dropped/json.invalid", "json.invalid"),
+        ("{}", "dropped/json.field.missing", "json.field.missing"),
+        (
+            #"{"topic":"x","path":"/"}"#, "dropped/protocoladapter:unknown.topicpath",
+            "protocoladapter:unknown.topicpath"
+        ),
+        (
+            command("modify", "t", "/nothing", "1"), "dropped/protocoladapter:unknown.path",
+            "protocoladapter:unknown.path"
+        ),
+        (command("modify", "t", "/a//b", "1"), "dropped/json.pointer.invalid", "json.pointer.invalid"),
+        (command("modify", "\u{7F}", "/attributes/a", "1"), "dropped/things:id.invalid", "things:id.invalid"),
+        (command("modify", "missing", "/attributes/a", "1"), "dropped/things:thing.notfound", "things:thing.notfound"),
+        (command("merge", "t", "/attributes/a", "1"), "dropped/mediatype.unsupported", "mediatype.unsupported"),
+        (command("modify", "t", "/attributes/a"), "dropped/json.invalid", "json.invalid"),
+        (command("modify", "t", "/attributes", "[]"), "dropped/json.invalid", "json.invalid"),
+        (
+            command("modify", "t", "/attributes/a", "1", headers: #"{"if-match":"\"rev:9\""}"#),
+            "dropped/things:precondition.failed", "things:precondition.failed"
+        ),
+        (
+            command("modify", "t", "/attributes/a", "1", headers: #"{"condition":"eq(attributes/a,7)"}"#),
+            "dropped/things:condition.failed", "things:condition.failed"
+        ),
+        (
+            command("modify", "t", "/attributes/a", "1", headers: #"{"timeout":"soon"}"#), "dropped/timeout.invalid",
+            "timeout.invalid"
+        ),
+        (
+            command(
+                "modify", "t", "/attributes/a", "1", headers: #"{"big":"\#(String(repeating: "x", count: 6_000))"}"#),
+            "dropped/headers.too.large", "headers.too.large"
+        ),
+        (
+            command("modify", "t", "/attributes/a", "\"" + String(repeating: "x", count: 110_000) + "\""),
+            "dropped/things:thing.toolarge", "things:thing.toolarge"
+        ),
+        (
+            command("modify", "t", "/attributes/a", "\"" + String(repeating: "x", count: 300_000) + "\""),
+            "dropped/connectivity:message.mapping.failed", "connectivity:message.mapping.failed"
+        ),
+        (
+            command("modify", "t", "/attributes/a", String(repeating: "[", count: 300)), "dropped/json.invalid",
+            "json.invalid"
+        ),
+        (
+            command("modify", "foreign", "/attributes/a", "1"), "denied/things:attribute.notmodifiable",
+            "things:attribute.notmodifiable"
+        ),
+        (command("delete", "foreign", "/"), "denied/things:thing.notdeletable", "things:thing.notdeletable"),
+    ]
+
+    @Test("a message that can never succeed is settled, counted once with its reason, and answered", arguments: refused)
+    func refusals(payload: String, counter: String, code: String) throws {
+        let rig = try PipelineRig()
+        let inlet = try rig.inlet(Self.source(replyTo: "replies"), payloadBytesMax: 250_000)
+        try rig.rig.run(.create, "n:t", "/", "{}")
+        try rig.rig.run(.create, "n:foreign", "/", "{}", as: AuthorizationContext(["test:other"]))
+        #expect(settle(inlet, batch([("in/x", payload)])) == .committed)
+        var counts = rig.counts
+        #expect(counts.removeValue(forKey: counter) == 1, "\(rig.counts)")
+        counts["mapped"] = nil
+        #expect(counts == ["received": 1, "acknowledged": 1, "replied": 1])
+        let answer = try #require(try answers(rig).first)
+        #expect(answer.value(at: JSONPointer(segments: ["value", "error"]))?.string == code)
+        #expect(answer.object?["topic"]?.string?.hasSuffix("/errors") == true)
+    }
+
+    @Test("one bad message holds up none of its batch")
+    func mixed() throws {
+        let rig = try PipelineRig()
+        let inlet = try rig.inlet(Self.source(replyTo: nil))
+        let messages = batch([
+            ("in/x", command("create", "a", "/", "{}")), ("in/x", "?"), ("in/x", command("create", "b", "/", "{}")),
+            ("in/x", command("create", "a", "/", "{}")), ("in/x", command("retrieve", "a", "/")),
+        ])
+        #expect(settle(inlet, messages) == .committed)
+        #expect(
+            rig.counts == [
+                "received": 5, "mapped": 4, "committed": 2, "unchanged": 1, "acknowledged": 5,
+                "dropped/json.invalid": 1,
+                "dropped/things:thing.conflict": 1,
+            ])
+    }
+
+    static let wishes: [(String, Set<ReplyTarget.ResponseType>, Int)] = [
+        (#"{"response-required":false}"#, [.response, .error], 0), (#"{"timeout":"0"}"#, [.response, .error], 0),
+        ("{}", [.response], 1), ("{}", [.error], 1), ("{}", [.nack], 0),
+    ]
+
+    @Test("nobody is answered who does not want it", arguments: wishes)
+    func quiet(headers: String, types: Set<ReplyTarget.ResponseType>, count: Int) throws {
+        let rig = try PipelineRig()
+        let inlet = try rig.inlet(Self.source(replyTo: "r", types: types))
+        let messages = batch([
+            ("in/x", command("create", "a", "/", "{}", headers: headers)),
+            ("in/x", command("modify", "none", "/attributes/a", "1", headers: headers)),
+        ])
+        #expect(settle(inlet, messages) == .committed)
+        #expect(rig.sent().count == count)
+    }
+
+    @Test(
+        "enforcement admits only the ids that belong to the address",
+        arguments: [
+            ("in/n/t", "t", nil), ("in/n/t", "u", "connectivity:connection.id.enforcement.failed"),
+            ("in/n/T", "t", "connectivity:connection.id.enforcement.failed"),
+            ("in/n/", "t", "connectivity:connection.id.enforcement.failed"),
+            ("", "t", "connectivity:connection.id.enforcement.failed"),
+        ] as [(String, String, String?)])
+    func enforcement(address: String, thing: String, code: String?) throws {
+        let rig = try PipelineRig()
+        let inlet = try rig.inlet(
+            Self.source(
+                input: "{{ source:address }}",
+                filters: ["other/{{ thing:name }}", "in/{{ thing:namespace }}/{{ thing:name }}"], replyTo: nil))
+        #expect(settle(inlet, batch([(address, command("create", thing, "/", "{}"))])) == .committed)
+        if let code {
+            #expect(rig.counts["denied/\(code)"] == 1, "\(rig.counts)")
+            #expect(rig.counts["committed"] == nil)
+        } else {
+            #expect(rig.counts["committed"] == 1)
+        }
+    }
+
+    @Test("an enforcement input without a value is refused before anything is mapped")
+    func enforcementInput() throws {
+        let rig = try PipelineRig()
+        let inlet = try rig.inlet(
+            Self.source(input: "{{ header:device_id }}", filters: ["{{ thing:id }}"], replyTo: nil))
+        #expect(settle(inlet, batch([("in", command("create", "t", "/", "{}"))])) == .committed)
+        #expect(rig.counts == ["received": 1, "acknowledged": 1, "denied/placeholder:unresolved": 1])
+        let other = try PipelineRig()
+        let inlet2 = try other.inlet(
+            Self.source(input: "{{ header:device_id }}", filters: ["{{ thing:id }}"], replyTo: nil))
+        #expect(
+            settle(inlet2, batch([("in", command("create", "t", "/", "{}"))], headers: [("Device_ID", "n:t")]))
+                == .committed)
+        #expect(other.counts["committed"] == 1)
+    }
+
+    @Test("subjects may come from the message; without a value nothing is done")
+    func subjects() throws {
+        let rig = try PipelineRig()
+        let inlet = try rig.inlet(Self.source(subjects: ["device:{{ header:device }}"], replyTo: nil))
+        #expect(
+            settle(inlet, batch([("in", command("create", "t", "/", "{}"))], headers: [("device", "d7")])) == .committed
+        )
+        #expect(try rig.rig.run(.retrieve, "n:t", as: AuthorizationContext(["device:d7"])).status == 200)
+        #expect(settle(inlet, batch([("in", command("create", "u", "/", "{}"))])) == .committed)
+        #expect(rig.counts["denied/placeholder:unresolved"] == 1)
+    }
+
+    @Test("mapped headers give way to those in the message; blocked and answer-only ones are not mapped")
+    func headerMapping() throws {
+        let rig = try PipelineRig()
+        let inlet = try rig.inlet(
+            Self.source(mapping: [
+                ("own", "from-{{ header:mqtt.topic }}"), ("correlation-id", "mapped"), ("etag", "x"),
+                ("ditto-sudo", "true"),
+                ("qos", "{{ header:mqtt.qos }}"), ("none", "{{ header:absent }}"),
+            ]))
+        let inside = command("create", "a", "/", "{}", headers: #"{"Own":"inside","ditto-auth-context":"x"}"#)
+        #expect(
+            settle(inlet, batch([("in/1", inside), ("in/2", command("create", "b", "/", "{}", headers: "{}"))]))
+                == .committed)
+        let headers = try answers(rig).map { try #require($0.object?["headers"]?.object) }
+        #expect(headers[0]["Own"]?.string == "inside")
+        #expect(headers[0]["own"] == nil)
+        #expect(headers[0]["correlation-id"]?.string == "mapped")
+        #expect(headers[0]["qos"]?.string == "1")
+        #expect(headers[1]["own"]?.string == "from-in/2")
+        for name in ["ditto-sudo", "none", "ditto-auth-context"] { #expect(headers.allSatisfy { $0[name] == nil }) }
+        #expect(headers.allSatisfy { $0["etag"]?.string == "\"rev:1\"" })
+    }
+
+    @Test("a signal without a correlation id gets one, each its own")
+    func correlationIDs() throws {
+        let rig = try PipelineRig()
+        let inlet = try rig.inlet(Self.source())
+        let messages = batch((0..<20).map { ("in", command("create", "t\($0)", "/", "{}", headers: "{}")) })
+        #expect(settle(inlet, messages) == .committed)
+        let ids = try answers(rig).compactMap {
+            $0.value(at: JSONPointer(segments: ["headers", "correlation-id"]))?.string
+        }
+        #expect(Set(ids).count == 20)
+        #expect(ids.allSatisfy { UUID(uuidString: $0) != nil })
+    }
+
+    @Test("an answer whose address has no value, or for which there is no room, is counted")
+    func lostAnswers() throws {
+        let rig = try PipelineRig(queueCapacity: 1)
+        let inlet = try rig.inlet(Self.source(replyTo: "{{ header:reply-to }}"))
+        let target = #"{"reply-to":"r"}"#
+        let messages = batch([
+            ("in", command("create", "a", "/", "{}", headers: "{}")),
+            ("in", command("create", "b", "/", "{}", headers: target)),
+            ("in", command("create", "c", "/", "{}", headers: target)),
+        ])
+        #expect(settle(inlet, messages) == .committed)
+        let counts = rig.counts
+        #expect(counts["dropped/reply-address-unresolved"] == 1)
+        #expect(counts["replied"] == 1)
+        #expect(counts["dropped/reply-queue-full"] == 1)
+    }
+}

@@ -1,0 +1,105 @@
+import Glibc
+import Logging
+import TwinspanConnections
+import TwinspanEngine
+import TwinspanExpressions
+import TwinspanProtocol
+import TwinspanSQLite
+import TwinspanTestSupport
+
+@testable import TwinspanSupervisor
+
+/// One connection's pipelines around a real engine; the broker is the test.
+final class PipelineRig: Sendable {
+    let directory: TemporaryDirectory
+    let rig: EngineRig
+    let queue: OutboundQueue
+    let counters = ConnectionCounters()
+    let trouble: TroubleLog
+
+    init(queueCapacity: Int = 1_000, queueBytes: Int = 1 << 20) throws {
+        directory = try TemporaryDirectory(isInMemory: true)
+        rig = try EngineRig(store: try SQLiteStore(directory: directory.path, durability: .os))
+        queue = OutboundQueue(capacity: queueCapacity, byteCapacity: queueBytes)
+        let clock = rig.clock
+        trouble = TroubleLog(
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), now: { clock.monotonic })
+    }
+
+    deinit { rig.engine.stop() }
+
+    func connection(sources: [Source] = [], targets: [Target] = []) throws -> Connection {
+        Connection(
+            id: try ConnectionID("c1"), type: .mqtt, isOpen: true,
+            uri: ConnectionURI(scheme: "tcp", host: "localhost", port: 1883), sources: sources, targets: targets)
+    }
+
+    func inlet(_ source: Source, payloadBytesMax: Int = 1 << 20) throws -> SourcePipeline {
+        SourcePipeline(
+            connection: try connection(sources: [source]), engine: rig.engine, clock: rig.clock, counters: counters,
+            trouble: trouble, replies: ReplyPublisher(queue: queue, engine: rig.engine, counters: counters),
+            payloadBytesMax: payloadBytesMax)
+    }
+
+    /// Runs a target pipeline while the body runs; it has done everything published until then when this returns.
+    func withTargets(_ targets: [Target], isConnected: Bool = true, _ body: () throws -> Void) throws {
+        let pipeline = TargetPipeline(
+            connection: try connection(targets: targets), queue: queue, counters: counters, trouble: trouble,
+            clock: rig.clock, isConnected: { isConnected })
+        let hub = rig.engine.hub
+        let worker = WorkerThread(name: "targets") { pipeline.run(hub: hub) }
+        // The subscription sees what is committed after it was added.
+        usleep(50_000)
+        defer {
+            // Publishing follows the opening of the gate; the engine's next commit comes after it.
+            usleep(20_000)
+            pipeline.stop()
+            worker.join()
+        }
+        try body()
+    }
+
+    /// What was counted: outcome, or outcome and reason, with its number; without those that are zero.
+    var counts: [String: Int64] {
+        var counts: [String: Int64] = [:]
+        for counter in counters.snapshot where counter.value != 0 {
+            counts[counter.reason.isEmpty ? counter.outcome : "\(counter.outcome)/\(counter.reason)"] = counter.value
+        }
+        return counts
+    }
+
+    /// Everything that waits for the broker.
+    func sent() -> [OutboundMessage] {
+        var messages: [OutboundMessage] = []
+        queue.take(upTo: 1_000_000, into: &messages)
+        return messages
+    }
+}
+
+/// A batch with these messages for source 0.
+func batch(_ messages: [(address: String, payload: String)], headers: [(name: String, value: String)] = [])
+    -> MessageBatch
+{
+    let batch = MessageBatch()
+    for message in messages {
+        Array(message.address.utf8).withUnsafeBytes { address in
+            Array(message.payload.utf8).withUnsafeBytes { payload in
+                batch.append(address: address, payload: payload, source: 0, qos: 1, isRetained: false, headers: headers)
+            }
+        }
+    }
+    return batch
+}
+
+/// A Ditto Protocol command.
+func command(
+    _ action: String, _ thing: String, _ path: String, _ value: String? = nil,
+    headers: String = #"{"correlation-id":"c"}"#
+) -> String {
+    let value = value.map { #","value":\#($0)"# } ?? ""
+    return #"{"topic":"n/\#(thing)/things/twin/commands/\#(action)","headers":\#(headers),"path":"\#(path)"\#(value)}"#
+}
+
+func template(_ text: String, _ scope: PlaceholderScope) throws -> PlaceholderTemplate {
+    try PlaceholderTemplate.parse(text, scope: scope)
+}
