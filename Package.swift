@@ -20,7 +20,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "TwinspanJSON", targets: ["TwinspanJSON"]),
-        .executable(name: "twinspan", targets: ["twinspan"])
+        .executable(name: "twinspan", targets: ["twinspan"]),
     ],
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),

@@ -1,10 +1,10 @@
-// Brings entities from the store into memory. Rows are read outside every lock. The newest committed state is in the row
-// backlog or, when it is not there, in the row.
+// Brings entities from the store into memory. Rows are read outside every lock. The newest committed state is in the
+// row backlog or, when it is not there, in the row.
 //
 // A row that was read may be old by the time it is put in: in between, others may have loaded the entity, changed it,
-// committed it, and let it go again. All of that passes through the backlog, so it is asked once more under the lock; and
-// when a generation of rows has left the backlog meanwhile, the row is read again. What is not committed needs no such
-// care: it is pinned in the cache.
+// committed it, and let it go again. All of that passes through the backlog, so it is asked once more under the lock;
+// and when a generation of rows has left the backlog meanwhile, the row is read again. What is not committed needs no
+// such care: it is pinned in the cache.
 import Synchronization
 import TwinspanProtocol
 

@@ -64,8 +64,8 @@ final class JournalIndex {
         purgePosition = next
     }
 
-    /// The SQL literal of a text. By bytes: a quote with a combining mark behind it is another Character than a quote, but
-    /// SQL ends a literal at it all the same.
+    /// The SQL literal of a text. By bytes: a quote with a combining mark behind it is another Character than a
+    /// quote, but SQL ends a literal at it all the same.
     private static func literal(_ text: String) -> String {
         let quote = UInt8(ascii: "'")
         var bytes = [quote]

@@ -57,7 +57,8 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         changesAwaited = tally.committed
         // While the store is closed nothing was judged: the whole batch goes back to the broker.
         return tally.isRefused
-            ? Ticket(sequence: .max, epoch: -1) : Ticket(sequence: tally.sequence, epoch: tally.epoch ?? engine.gate.epoch)
+            ? Ticket(sequence: .max, epoch: -1)
+            : Ticket(sequence: tally.sequence, epoch: tally.epoch ?? engine.gate.epoch)
     }
 
     func settlement(of ticket: Ticket, patience: Duration) -> Settlement {
@@ -88,8 +89,8 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         var epoch: Int64?
         var isRefused = false
 
-        /// A commit that failed between two messages has rejected the first, though the second may be committed with the
-        /// same sequence: then the batch goes back as a whole.
+        /// A commit that failed between two messages has rejected the first, though the second may be committed with
+        /// the same sequence: then the batch goes back as a whole.
         mutating func note(_ newer: Int64) {
             if let epoch, epoch != newer { isRefused = true }
             epoch = newer

@@ -113,7 +113,8 @@ struct CommitFaultTests {
         let rig = fixture.rig
         rig.store.state.update { $0.failingWrites = 1 }
         try fixture.make("n:t")
-        // The row writer waits two seconds for more; after its failure the committer closes the store and opens it again.
+        // The row writer waits two seconds for more; after its failure the committer closes the store and opens it
+        // again.
         var hasFailed = false
         for _ in 0..<1_000 where !hasFailed {
             rig.engine.commitSoon()
@@ -138,6 +139,7 @@ struct CommitFaultTests {
         let rig = fixture.rig
         let plan = (0..<12).map { _ in FaultyStore.Fault.allCases.randomElement(using: &random) ?? .halfway }
         let acknowledged = Watched<[String: Int64]>([:])
+        try rig.policy(.create, "n:policy", Sample.policy())
         let threads = (0..<8).map { thread in
             WorkerThread(name: "storm \(thread)") {
                 for round in 1...150 {
@@ -149,11 +151,13 @@ struct CommitFaultTests {
                     let known = rig.engine.gate.wait(for: outcome.ticket, patience: .seconds(30))
                     if known == .committed, case .success = outcome.result {
                         acknowledged.update { $0[id] = Int64(round) }
+                    } else {
+                        // The rounds must not be over before the store is open again.
+                        usleep(20_000)
                     }
                 }
             }
         }
-        try rig.policy(.create, "n:policy", Sample.policy())
         for fault in plan {
             rig.store.state.update { $0.faults.append(fault) }
             usleep(30_000)

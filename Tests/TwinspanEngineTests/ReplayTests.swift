@@ -8,8 +8,8 @@ import TwinspanTestSupport
 
 @testable import TwinspanEngine
 
-/// Random commands through a real engine, a stop at a random point, and the same states afterwards: as the next start finds
-/// them, and as the journal alone rebuilds them.
+/// Random commands through a real engine, a stop at a random point, and the same states afterwards: as the next start
+/// finds them, and as the journal alone rebuilds them.
 @Suite("Replay")
 struct ReplayTests {
     /// Directories and journals in each; the journals of a directory follow one another in one file.

@@ -63,15 +63,18 @@ struct ThingCreationTests {
         (#"{"_policy":"n:p"}"#, "things:policy.invalid", 400), (#"{"_policy":null}"#, "things:policy.invalid", 400),
         (#"{"_policy":{"policyId":"x","entries":{}}}"#, "policies:id.invalid", 400),
         (
-            #"{"_policy":{"entries":{"E":{"subjects":{"test:x":{"type":"t"}},"resources":{"thing:/":{"grant":["READ"],"revoke":[]}}}}}}"#,
+            #"{"_policy":{"entries":{"E":{"subjects":{"test:x":{"type":"t"}},"#
+                + #""resources":{"thing:/":{"grant":["READ"],"revoke":[]}}}}}}"#,
             "things:policy.invalid", 400
         ),
         (
-            #"{"_policy":{"entries":{"E":{"subjects":{"test:x":{"type":"t"}},"resources":{"policy:/":{"grant":["WRITE"],"revoke":[]}}}}}}"#,
+            #"{"_policy":{"entries":{"E":{"subjects":{"test:x":{"type":"t"}},"#
+                + #""resources":{"policy:/":{"grant":["WRITE"],"revoke":[]}}}}}}"#,
             "things:thing.notcreatable", 403
         ),
         (
-            #"{"_policy":{"entries":{"E":{"subjects":{"test:owner":{"type":"t"}},"resources":{"policy:/":{"grant":["WRITE"],"revoke":[]}}}}}}"#,
+            #"{"_policy":{"entries":{"E":{"subjects":{"test:owner":{"type":"t"}},"#
+                + #""resources":{"policy:/":{"grant":["WRITE"],"revoke":[]}}}}}}"#,
             "things:thing.notmodifiable", 403
         ),
         // A copy: of nothing, of what is not readable, under an id that is taken.
@@ -125,7 +128,10 @@ struct ThingCreationTests {
     func lockout() throws {
         let fixture = try EngineFixture()
         let value =
-            #"{"_policy":{"entries":{"E":{"subjects":{"test:x":{"type":"t"}},"resources":{"policy:/":{"grant":["WRITE"],"revoke":[]}}},"F":{"subjects":{"test:owner":{"type":"t"}},"resources":{"thing:/":{"grant":["READ","WRITE"],"revoke":[]}}}}}}"#
+            #"{"_policy":{"entries":{"E":{"subjects":{"test:x":{"type":"t"}},"#
+            + #""resources":{"policy:/":{"grant":["WRITE"],"revoke":[]}}},"#
+            + #""F":{"subjects":{"test:owner":{"type":"t"}},"resources":{"thing:/":{"grant":["READ","WRITE"],"#
+            + #""revoke":[]}}}}}}"#
         expectError("things:thing.notcreatable", 403) { try fixture.rig.run(.create, "n:t", "/", value) }
         #expect(
             try fixture.rig.run(.create, "n:t", "/", value, headers: ["allow-policy-lockout": "true"]).status == 201)

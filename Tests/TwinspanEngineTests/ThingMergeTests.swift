@@ -33,7 +33,8 @@ struct ThingMergeTests {
         ("/definition", "null", "/definition", nil),
         (
             "/", #"{"attributes":{"a":null},"definition":"x:y:1"}"#, "/",
-            #"{"thingId":"n:t","policyId":"n:t","definition":"x:y:1","attributes":{"o":{"x":1,"y":{"z":2}}},"features":{"f":{"properties":{"p":1}}}}"#
+            #"{"thingId":"n:t","policyId":"n:t","definition":"x:y:1","attributes":{"o":{"x":1,"y":{"z":2}}},"#
+                + #""features":{"f":{"properties":{"p":1}}}}"#
         ),
         (
             "/", #"{"thingId":"n:t","features":null}"#, "/",

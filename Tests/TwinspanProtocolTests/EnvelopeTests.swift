@@ -7,16 +7,21 @@ struct EnvelopeTests {
     static let legal = [
         #"{"topic":"n/t/things/twin/commands/modify","headers":{},"path":"/attributes/a","value":1}"#,
         #"{"topic":"/t/things/twin/commands/retrieve","headers":{},"path":"/","fields":"attributes/a(b,c)"}"#,
-        #"{"topic":"n/t/things/twin/events/modified","headers":{"a":"b","C-D":{"e":[1,2]}},"path":"/","value":{},"revision":9007199254740993,"timestamp":"2024-01-06T14:23:42.123Z"}"#,
-        #"{"topic":"n/t/things/twin/errors","headers":{"correlation-id":"ü \" \\ "},"path":"/","value":{"status":404},"status":404}"#,
+        #"{"topic":"n/t/things/twin/events/modified","headers":{"a":"b","C-D":{"e":[1,2]}},"path":"/","#
+            + #""value":{},"revision":9007199254740993,"timestamp":"2024-01-06T14:23:42.123Z"}"#,
+        #"{"topic":"n/t/things/twin/errors","headers":{"correlation-id":"ü \" \\ "},"path":"/","#
+            + #""value":{"status":404},"status":404}"#,
         #"{"topic":"n/t/things/twin/commands/merge","headers":{},"path":"/features/~0f/properties/x","value":null}"#,
-        #"{"topic":"n/t/things/twin/events/created","headers":{},"path":"/","value":{"n":1.10,"big":123456789012345678901},"extra":{"attributes":{"x":1}}}"#,
+        #"{"topic":"n/t/things/twin/events/created","headers":{},"path":"/","value":{"n":1.10,"#
+            + #""big":123456789012345678901},"extra":{"attributes":{"x":1}}}"#,
         #"{"topic":"n/t/things/live/messages/a/b//c","headers":{},"path":"/inbox/messages/x","value":"text"}"#,
         #"{"topic":"n/t/things/twin/acks/my:label","headers":{"correlation-id":"1"},"path":"/","status":200}"#,
-        #"{"topic":"_/_/things/twin/search/subscribe","headers":{},"path":"/","value":{"filter":"eq(thingId,\"a:b\")"}}"#,
+        #"{"topic":"_/_/things/twin/search/subscribe","headers":{},"path":"/","value":{"filter":"eq(thingId,"#
+            + #"\"a:b\")"}}"#,
         #"{"topic":"n/p/policies/commands/modify","headers":{},"path":"/entries/l/subjects/a:b","value":{"type":"x"}}"#,
         #"{"topic":"n/p/policies/announcements/subjectDeletion","headers":{},"path":"/","value":{}}"#,
-        #"{"topic":"n/t/things/twin/events/merged","headers":{},"path":"/","value":{"a":null},"revision":2,"metadata":{"m":{}}}"#,
+        #"{"topic":"n/t/things/twin/events/merged","headers":{},"path":"/","value":{"a":null},"revision":2,"#
+            + #""metadata":{"m":{}}}"#,
     ]
 
     @Test("our own envelopes are written back equal", arguments: legal)

@@ -99,7 +99,8 @@ struct ThingCommandTests {
     func answer() throws {
         let envelope = try Self.envelope(
             "n/t/things/twin/commands/modify", "/attributes/a",
-            #","value":1,"headers":{"correlation-id":"c","X-Mine":"v","if-match":"*","condition":"exists(thingId)","timeout":"3s"}"#
+            #","value":1,"headers":{"correlation-id":"c","X-Mine":"v","if-match":"*","#
+                + #""condition":"exists(thingId)","timeout":"3s"}"#
         )
         let command = try ThingCommand(envelope)
         let answer = command.envelope(

@@ -49,7 +49,8 @@ struct TargetPipelineTests {
             """
         #expect(try envelopes[50] == JSONValue.parse(expected))
         let deleted = """
-            {"topic":"n/t/things/twin/events/deleted","headers":{"response-required":false,"ditto-originator":"test:owner"},
+            {"topic":"n/t/things/twin/events/deleted",
+            "headers":{"response-required":false,"ditto-originator":"test:owner"},
             "path":"/attributes/b","revision":52,"timestamp":"2023-11-14T22:13:20Z"}
             """
         #expect(try envelopes[51] == JSONValue.parse(deleted))
@@ -82,7 +83,9 @@ struct TargetPipelineTests {
     func views() throws {
         let rig = try PipelineRig()
         let policy = """
-            {"entries":{"o":{"subjects":{"test:owner":{"type":"t"}},"resources":{"policy:/":{"grant":["READ","WRITE"],"revoke":[]},
+            {"entries":{"o":{"subjects":{"test:owner":{"type":"t"}},
+            "resources":{
+            "policy:/":{"grant":["READ","WRITE"],"revoke":[]},
             "thing:/":{"grant":["READ","WRITE"],"revoke":[]}}},"p":{"subjects":{"test:part":{"type":"t"}},
             "resources":{"thing:/attributes/b":{"grant":["READ"],"revoke":[]}}}}}
             """

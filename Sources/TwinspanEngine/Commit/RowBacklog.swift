@@ -25,8 +25,8 @@ final class RowBacklog: Sendable {
     /// Number of rows that wait, those being written included.
     var count: Int { content.withLock { $0.gathering.count + ($0.writing?.count ?? 0) } }
 
-    /// Rises whenever rows have been written and have left the backlog. While it stays the same, what is committed after
-    /// a row was read is found here, so that whoever has read a row can tell whether it is still the newest.
+    /// Rises whenever rows have been written and have left the backlog. While it stays the same, what is committed
+    /// after a row was read is found here, so that whoever has read a row can tell whether it is still the newest.
     var generation: Int { content.withLock { $0.generation } }
 
     /// The newest committed state of a thing whose row is not written yet.

@@ -1,6 +1,6 @@
-import Synchronization
 // One change on its way from the shard through the journal to the subscribers: the event, the state after it, and what
 // subscribers need to judge it. A class: it is made once and then only handed on by reference.
+import Synchronization
 import TwinspanJSON
 public import TwinspanPolicies
 public import TwinspanProtocol

@@ -104,7 +104,7 @@ struct PolicyJudge {
         let text = JSONText(policy.json)
         guard limits.policyBytes <= 0 || text.bytes.count <= limits.policyBytes else {
             throw GeneralErrorTable.policyTooLarge.error(
-                "The policy '\(command.policyID)' would have \(text.bytes.count) bytes, of \(limits.policyBytes) allowed."
+                "The policy '\(command.policyID)' would have \(text.bytes.count) bytes of \(limits.policyBytes)."
             )
         }
         let verdict = try accept(action, value: text, status: status)

@@ -1,5 +1,6 @@
-// Finds the slot of an id in four to eight bytes per entity, where a dictionary takes seventy: the ids stand in the slots
-// already, so the index holds nothing but slot numbers (open addressing, linear probing, deletion by moving back).
+// Finds the slot of an id in four to eight bytes per entity, where a dictionary takes seventy: the ids stand in the
+// slots already, so the index holds nothing but slot numbers (open addressing, linear probing, deletion by moving
+// back).
 
 /// An index of slots by the hash of what stands in them.
 struct SlotIndex {

@@ -22,8 +22,8 @@ struct DemoBroker {
                     + "  → apt-get install mosquitto, or `make run`, which does it")
         }
         let configuration = "\(directory)/mosquitto.conf"
-        // No limit, because a broker drops what exceeds its queue without telling anybody. The user stays as it is (only
-        // root could change it): with another one the kernel would forget to end the child with this process.
+        // No limit, because a broker drops what exceeds its queue without telling anybody. The user stays as it is
+        // (only root could change it): with another one the kernel would forget to end the child with this process.
         let text =
             "listener \(port) 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\nuser root\n"
         guard SmallFile.write(text, to: configuration) else {

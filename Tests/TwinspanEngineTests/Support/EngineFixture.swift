@@ -53,8 +53,8 @@ final class EngineFixture: Sendable {
 enum Sample {
     /// A thing with every kind of resource; under the policy `n:policy` when `withPolicy` has been made.
     static let thing = """
-        {"definition":"a:b:1","attributes":{"a":1,"o":{"x":1,"y":{"z":2}},"n":null},"features":{"f":{"definition":["a:b:1"],\
-        "properties":{"p":1,"o":{"q":1}},"desiredProperties":{"d":1}},"e":{}}}
+        {"definition":"a:b:1","attributes":{"a":1,"o":{"x":1,"y":{"z":2}},"n":null},\
+        "features":{"f":{"definition":["a:b:1"],"properties":{"p":1,"o":{"q":1}},"desiredProperties":{"d":1}},"e":{}}}
         """
 
     /// Things under the policy `n:policy`.
@@ -72,7 +72,8 @@ enum Sample {
                 return #""\#(key)":{"grant":\#(grant),"revoke":\#(revoke)}"#
             }
             return """
-                "E\(number)":{"subjects":{"\(rule.subject)":{"type":"test"}},"resources":{\(resources.joined(separator: ","))}}
+                "E\(number)":{"subjects":{"\(rule.subject)":{"type":"test"}},\
+                "resources":{\(resources.joined(separator: ","))}}
                 """
         }
         return #"{"entries":{\#(entries.joined(separator: ","))}}"#

@@ -55,7 +55,8 @@ private let thing = "/api/2/things/org.example:pump"
 private let policy = """
     {"entries":{"owner":{"subjects":{"nginx:ditto":{"type":"user"}},"resources":{"thing:/":{"grant":["READ","WRITE"],\
     "revoke":[]},"policy:/":{"grant":["READ","WRITE"],"revoke":[]}}},\
-    "guest":{"subjects":{"nginx:guest":{"type":"user"}},"resources":{"thing:/attributes/public":{"grant":["READ"],"revoke":[]}}}}}
+    "guest":{"subjects":{"nginx:guest":{"type":"user"}},
+        "resources":{"thing:/attributes/public":{"grant":["READ"],"revoke":[]}}}}}
     """
 
 @Suite("Requests on things")
