@@ -56,10 +56,20 @@ final class DataDirectory: @unchecked Sendable {
     /// Reserves the ballast anew after it was given up, once there is so much space that it will not be missed.
     func restoreBallast() {
         guard access(ballastPath, F_OK) != 0 else { return }
+        if let freeBytes, freeBytes > 16 * Int64(Self.ballastBytes) { reserveBallast() }
+    }
+
+    /// Bytes left on the file system; nil when it does not say.
+    private var freeBytes: Int64? {
         var status = statvfs()
-        guard statvfs(path, &status) == 0 else { return }
-        let free = Int64(status.f_bavail) * Int64(status.f_frsize)
-        if free > 16 * Int64(Self.ballastBytes) { reserveBallast() }
+        guard statvfs(path, &status) == 0 else { return nil }
+        return Int64(status.f_bavail) * Int64(status.f_frsize)
+    }
+
+    /// Calls an I/O error what it is when there is no space: SQLite says so only of its main file.
+    func explaining(_ failure: StoreFailure) -> StoreFailure {
+        guard failure.kind == .inputOutput, let freeBytes, freeBytes < 256 << 10 else { return failure }
+        return .noSpace
     }
 
     /// Gives the ballast up.

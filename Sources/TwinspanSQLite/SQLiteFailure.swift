@@ -4,15 +4,15 @@ import GRDBSQLite
 import TwinspanEngine
 
 extension StoreFailure {
+    /// The disk or the quota is full.
+    static let noSpace = StoreFailure(
+        kind: .full, description: "no space is left for the data directory",
+        hint: "Free space or raise the quota; the service resumes by itself.")
+
     /// The failure behind a result code and message of SQLite.
     init(code: Int32, message: String) {
-        // Growing the shared memory of the log fails for want of space, and SQLite calls it an I/O error.
-        let shmSize = SQLITE_IOERR | (19 << 8)
-        switch code == shmSize ? SQLITE_FULL : code & 0xFF {
-        case SQLITE_FULL:
-            self.init(
-                kind: .full, description: "no space is left for the data directory",
-                hint: "Free space or raise the quota; the service resumes by itself.")
+        switch code & 0xFF {
+        case SQLITE_FULL: self = .noSpace
         case SQLITE_IOERR:
             self.init(
                 kind: .inputOutput, description: "the disk failed (\(message), code \(code))",

@@ -51,6 +51,14 @@ public final class SQLiteStore: TwinStore {
     // MARK: Writer
 
     public func open(discardingAfter committed: Int64?) throws(StoreFailure) -> StorePosition {
+        do throws(StoreFailure) {
+            return try openFiles(discardingAfter: committed)
+        } catch {
+            throw directory.explaining(error)
+        }
+    }
+
+    private func openFiles(discardingAfter committed: Int64?) throws(StoreFailure) -> StorePosition {
         if committed != nil { directory.dropBallast() }
         for schema in Schema.allCases { try asStoreFailure { try prepareFile(schema) } }
         let writer = try WriterConnection(path: directory.path(of: .journal), isSynced: durability == .full)
@@ -175,7 +183,10 @@ public final class SQLiteStore: TwinStore {
         let oldest = now.milliseconds - Int64(retention.age / .milliseconds(1))
         let excess = journalWriter.position - journalStart.position - retention.bytes
         let durable = durableRows.load(ordering: .acquiring)
-        if excess > 0, journalStart.sequence > durable { isTrimWaiting.store(true, ordering: .releasing) }
+        // By size or by age: when all that may go is gone, the rest waits for its rows to become durable.
+        if journalStart.sequence > durable, journalStart.sequence <= lastSequence {
+            isTrimWaiting.store(true, ordering: .releasing)
+        }
         // Only as many records as one transaction may delete are looked at, from the journal's start.
         let last = try writer.integers(
             "SELECT max(sequence) FROM journal WHERE sequence <= ? AND (position <= ? OR time < ?)",

@@ -138,37 +138,43 @@ struct CommitFaultTests {
         let fixture = try EngineFixture()
         let rig = fixture.rig
         let plan = (0..<12).map { _ in FaultyStore.Fault.allCases.randomElement(using: &random) ?? .halfway }
-        let acknowledged = Watched<[String: Int64]>([:])
         try rig.policy(.create, "n:policy", Sample.policy())
+        let acknowledged = Watched<[String: Int64]>([:])
+        let isOver = Watched(false)
         let threads = (0..<8).map { thread in
             WorkerThread(name: "storm \(thread)") {
-                for round in 1...150 {
-                    let id = "n:s\(thread)"
-                    guard
-                        let outcome = try? rig.send(
-                            .modify, id, "/", #"{"policyId":"n:policy","attributes":{"v":\#(round)}}"#)
-                    else { continue }
+                let id = "n:s\(thread)"
+                var round: Int64 = 0
+                while !isOver.current {
+                    round += 1
+                    let value = #"{"policyId":"n:policy","attributes":{"v":\#(round)}}"#
+                    // The command is legal in form; `try?` only spares the promise of the rig.
+                    guard let outcome = try? rig.send(.modify, id, "/", value) else { continue }
                     let known = rig.engine.gate.wait(for: outcome.ticket, patience: .seconds(30))
                     if known == .committed, case .success = outcome.result {
-                        acknowledged.update { $0[id] = Int64(round) }
+                        acknowledged.update { $0[id] = round }
                     } else {
-                        // The rounds must not be over before the store is open again.
-                        usleep(20_000)
+                        // Whoever is refused waits a moment, as a broker's client does.
+                        usleep(1_000)
                     }
                 }
             }
         }
         for fault in plan {
             rig.store.state.update { $0.faults.append(fault) }
-            usleep(30_000)
+            #expect(rig.store.state.wait(20) { $0.faults.isEmpty })
+            try rig.awaitCondition("open") { $0 == .open }
+            usleep(10_000)
         }
+        isOver.update { $0 = true }
         for thread in threads { thread.join() }
         try rig.awaitCondition("open") { $0 == .open }
         for (id, value) in acknowledged.current {
             let seen = try #require(try rig.run(.retrieve, id, "/attributes/v").value?.value.int64)
             #expect(seen == value, "\(id)")
         }
-        #expect(!acknowledged.current.isEmpty)
+        #expect(acknowledged.current.count == 8)
+        #expect(rig.engine.metrics.snapshot.failedCommits >= plan.count)
         try expectGapless(rig.store.inner)
         // Each event is of a committed record: the events are the journal.
         let records = try rig.store.inner.journal(after: 0, limit: 100_000).compactMap { record -> ThingEvent? in

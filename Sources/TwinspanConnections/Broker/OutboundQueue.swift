@@ -90,7 +90,7 @@ public final class OutboundQueue: Sendable {
     public func take(upTo limit: Int, into destination: inout [OutboundMessage]) {
         guard limit > 0 else { return }
         state.withLock { state in
-            let end = min(state.head + limit, state.messages.count)
+            let end = state.head + min(limit, state.messages.count - state.head)
             guard end > state.head else { return }
             for index in state.head..<end { state.bytes -= state.messages[index].payload.count }
             destination.append(contentsOf: state.messages[state.head..<end])

@@ -25,7 +25,12 @@ extension TwinEngine {
     /// taken. Throws when the store cannot be opened; nothing is running then.
     public func start() throws(StoreFailure) {
         let position = try store.open(discardingAfter: nil)
-        try replay(from: position)
+        do throws(StoreFailure) {
+            try replay(from: position)
+        } catch {
+            store.close()
+            throw error
+        }
         gate.start(at: position.lastSequence)
         queue.reset(to: position.lastSequence)
         metrics.rowsWritten(0, cursor: position.lastSequence)
@@ -141,7 +146,9 @@ extension TwinEngine {
     /// Closes the store, and opens it again once it takes a write. After a failed sync nothing the process believes
     /// about the file can be trusted, so a simple retry is never enough.
     private func recover() {
-        while !isStopping.load(ordering: .acquiring) {
+        while true {
+            // What was refused stays refused; the store stays as it is for the next start.
+            if isStopping.load(ordering: .acquiring) { return }
             do throws(StoreFailure) {
                 try rowWriter.withoutWriting { () throws(StoreFailure) in
                     store.close()
@@ -156,8 +163,9 @@ extension TwinEngine {
         }
         needsRecovery.store(false, ordering: .releasing)
         rowWriter.resume()
-        for shard in shards { shard.content.withLock { $0.isOpen = true } }
+        // Policies first: a command of a shard that is open may need one at once.
         policies.content.withLock { $0.isOpen = true }
+        for shard in shards { shard.content.withLock { $0.isOpen = true } }
         conditionState.withLock { $0 = .open }
     }
 

@@ -99,7 +99,7 @@ struct PolicyJudge {
             }
         }
         if json.object != nil { json.set(.string(command.policyID.text), at: JSONPointer(segments: ["policyId"])) }
-        let policy = try Policy.parse(json, id: command.policyID)
+        let policy = try Policy.parse(json, id: command.policyID, limits: .structure)
         try policy.validateOwnership()
         let text = JSONText(policy.json)
         guard limits.policyBytes <= 0 || text.bytes.count <= limits.policyBytes else {

@@ -4,6 +4,11 @@ public import TwinspanJSON
 public import TwinspanPolicies
 public import TwinspanProtocol
 
+extension PolicyLimits {
+    /// The limits of a policy's structure; its size is the engine's to judge, whose limit can be configured.
+    static let structure = PolicyLimits(sizeBytes: 0, imports: PolicyLimits.standard.imports)
+}
+
 /// A policy at one revision, or the tombstone of a deleted one.
 public struct PolicyState: Sendable {
     /// 0 for a policy that never was.
@@ -24,7 +29,7 @@ public struct PolicyState: Sendable {
         self.modified = modified
         self.text = text
         enforcer = try text.map { text throws(TwinspanError) in
-            PolicyEnforcer(try Policy.parse(text.value, id: id), revision: revision)
+            PolicyEnforcer(try Policy.parse(text.value, id: id, limits: .structure), revision: revision)
         }
     }
 

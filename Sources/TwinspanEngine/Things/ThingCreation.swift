@@ -98,7 +98,7 @@ struct ThingCreation {
             guard let text = policy(source).text else { throw GeneralErrorTable.policyNotFound.error() }
             var copy = text.value
             copy.set(.string(id.text), at: JSONPointer(segments: ["policyId"]))
-            made = try make(try Policy.parse(copy, id: id), after: policy(id), limits: limits, now: now)
+            made = try make(try Policy.parse(copy, id: id, limits: .structure), after: policy(id), limits: limits, now: now)
             enforcer = try ownable(made, context)
         case .generated(let id):
             policyID = id
@@ -157,7 +157,7 @@ struct ThingCreation {
         var value = json
         if value.object != nil { value.set(.string(id.text), at: JSONPointer(segments: ["policyId"])) }
         do throws(TwinspanError) {
-            let policy = try Policy.parse(value, id: id)
+            let policy = try Policy.parse(value, id: id, limits: .structure)
             try policy.validateOwnership()
             return policy
         } catch {
