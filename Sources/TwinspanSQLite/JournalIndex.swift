@@ -1,39 +1,64 @@
-// Finds journal records by entity and revision. Written behind and in bulk: kept with every commit it would write one
-// random page per message, which no flash memory forgives. History reads it and looks at the few newest records, which
-// are not indexed yet, by themselves.
+// Finds journal records by entity and revision. It stands with the rows and is written behind and in bulk, like them: kept
+// with every commit it would write one random page per message, which no flash memory forgives, and a bulk of it in the
+// journal's own file would hold up the commits. History reads it and looks at the few newest records, which are not
+// indexed yet, by themselves.
 import TwinspanEngine
 
-/// The index of the journal by entity and revision. Owned by the committer's thread.
+/// The index of the journal by entity and revision. Owned by the row writer's thread.
 final class JournalIndex {
+    /// One record as the index has it.
+    struct Entry {
+        var entity: String
+        var kind: Int64
+        var revision: Int64
+        var sequence: Int64
+    }
+
     /// Records indexed in one transaction; the more, the more of them share a page.
     static let chunk: Int64 = 20_000
-    /// Entries looked at in one step of the purge.
+    /// Entries looked at in one step of the purge, and steps taken at a time.
     private static let purgeStep: Int64 = 512
+    private static let purgeSteps = 32
 
-    private let writer: WriterConnection
+    private let owner: WriterConnection
+    private let insert: Statement
     private(set) var cursor: Int64
     /// Where the purge stands; nil when everything was looked at since the journal was last trimmed.
     private var purgePosition: String?
 
-    init(_ writer: WriterConnection) throws(StoreFailure) {
-        self.writer = writer
-        cursor = try writer.integers("SELECT sequence FROM cursor WHERE name = 'journal_index'")?[0] ?? 0
+    init(_ owner: WriterConnection) throws(StoreFailure) {
+        self.owner = owner
+        insert = try Statement(
+            owner.handle, "INSERT OR REPLACE INTO journal_index (entity, kind, revision, sequence) VALUES (?, ?, ?, ?)")
+        cursor = try owner.integers("SELECT sequence FROM cursor WHERE name = 'journal_index'")?[0] ?? 0
     }
 
-    /// Indexes what has gathered, when it is enough for a transaction of its own.
-    func advance(to lastSequence: Int64, isLast: Bool = false) throws(StoreFailure) {
-        guard lastSequence - cursor >= Self.chunk || (isLast && lastSequence > cursor) else { return }
-        let end = min(cursor + Self.chunk, lastSequence)
-        // Sorted, so that neighbours in the index are written together.
-        try writer.run(
-            """
-            BEGIN IMMEDIATE;
-            INSERT OR REPLACE INTO journal_index (entity, kind, revision, sequence)
-                SELECT entity, kind, revision, sequence FROM journal
-                WHERE sequence > \(cursor) AND sequence <= \(end) ORDER BY entity, kind, revision;
-            UPDATE cursor SET sequence = \(end) WHERE name = 'journal_index';
-            COMMIT
-            """)
+    /// The sequences to index next, when there are enough for a transaction; nil otherwise.
+    func due(upTo committed: Int64) -> ClosedRange<Int64>? {
+        committed - cursor >= Self.chunk ? cursor + 1...cursor + Self.chunk : nil
+    }
+
+    /// Adds entries, best sorted by entity and revision, so that neighbours are written together; the cursor moves to
+    /// `end`.
+    func add(_ entries: [Entry], upTo end: Int64) throws(StoreFailure) {
+        try owner.run("BEGIN IMMEDIATE")
+        do throws(StoreFailure) {
+            for entry in entries {
+                insert.bind(2, entry.kind)
+                insert.bind(3, entry.revision)
+                insert.bind(4, entry.sequence)
+                var entity = entry.entity
+                let code = entity.withUTF8 { entity in
+                    insert.bind(1, text: entity)
+                    return insert.stepAndReset()
+                }
+                try insert.check(code)
+            }
+            try owner.run("UPDATE cursor SET sequence = \(end) WHERE name = 'journal_index'; COMMIT")
+        } catch {
+            owner.rollBack()
+            throw error
+        }
         cursor = end
     }
 
@@ -42,11 +67,18 @@ final class JournalIndex {
         if purgePosition == nil { purgePosition = "" }
     }
 
-    /// Removes entries of records that are gone, a few per call, in the order of the index.
+    /// Removes entries of records that are gone, some per call, in the order of the index.
     func purge(before firstSequence: Int64) throws(StoreFailure) {
-        guard let position = purgePosition else { return }
+        for _ in 0..<Self.purgeSteps {
+            guard let position = purgePosition else { return }
+            purgePosition = try purge(after: position, before: firstSequence)
+        }
+    }
+
+    /// One step: returns where the next one begins; nil at the index's end.
+    private func purge(after position: String, before firstSequence: Int64) throws(StoreFailure) -> String? {
         let start = Self.literal(position)
-        let next = try writer.text(
+        let next = try owner.text(
             """
             SELECT entity FROM journal_index WHERE entity > \(start)
             ORDER BY entity LIMIT 1 OFFSET \(Self.purgeStep)
@@ -54,18 +86,17 @@ final class JournalIndex {
         )
         let bound = next.map { "AND entity <= \(Self.literal($0))" }
         // Limited, because one busy entity can have millions of entries; then the same place is visited again.
-        try writer.run(
+        try owner.run(
             """
             DELETE FROM journal_index WHERE (entity, kind, revision) IN (
                 SELECT entity, kind, revision FROM journal_index
                 WHERE entity > \(start) \(bound ?? "") AND sequence < \(firstSequence) LIMIT \(Self.purgeStep * 4))
             """)
-        guard writer.changeCount < Self.purgeStep * 4 else { return }
-        purgePosition = next
+        return owner.changeCount < Self.purgeStep * 4 ? next : position
     }
 
-    /// The SQL literal of a text. By bytes: a quote with a combining mark behind it is another Character than a
-    /// quote, but SQL ends a literal at it all the same.
+    /// The SQL literal of a text. By bytes: a quote with a combining mark behind it is another Character than a quote,
+    /// but SQL ends a literal at it all the same.
     private static func literal(_ text: String) -> String {
         let quote = UInt8(ascii: "'")
         var bytes = [quote]

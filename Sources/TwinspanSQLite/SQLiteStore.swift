@@ -38,6 +38,9 @@ public final class SQLiteStore: TwinStore {
     nonisolated(unsafe) private var lastSequence: Int64 = 0
     /// `RowTables.durableCursor`, for the committer's thread.
     private let durableRows = Atomic<Int64>(0)
+    /// The first record that is left, for the row writer's thread.
+    private let firstSequence = Atomic<Int64>(0)
+    nonisolated(unsafe) private var purgedBefore: Int64 = 0
     /// Whether retention waits for rows to become durable.
     private let isTrimWaiting = Atomic<Bool>(false)
     private let measures = Mutex(StoreMeasures())
@@ -71,7 +74,7 @@ public final class SQLiteStore: TwinStore {
         lastSequence = max(last, tables.durableCursor)
         try readJournalStart(writer)
         journalWriter = try JournalWriter(writer, position: try lastPosition(writer))
-        journalIndex = try JournalIndex(writer)
+        journalIndex = try JournalIndex(rows)
         rowTables = tables
         self.writer = writer
         let opened = try asStoreFailure { try openReaders() }
@@ -165,6 +168,30 @@ public final class SQLiteStore: TwinStore {
         // A journal that may not be trimmed would outgrow its retention.
         if isTrimWaiting.exchange(false, ordering: .acquiringAndReleasing) { rowTables.makeDurable() }
         durableRows.store(rowTables.durableCursor, ordering: .releasing)
+        try indexJournal(upTo: rows.cursor)
+    }
+
+    /// Brings the index of the journal closer to its end; called behind the rows, on their thread.
+    private func indexJournal(upTo committed: Int64) throws(StoreFailure) {
+        guard let journalIndex else { return }
+        while let due = journalIndex.due(upTo: committed) {
+            let entries = try read(\.journal) { db in
+                try Row.fetchAll(
+                    db,
+                    sql: """
+                        SELECT entity, kind, revision, sequence FROM journal WHERE sequence BETWEEN ? AND ?
+                        ORDER BY entity, kind, revision
+                        """, arguments: [due.lowerBound, due.upperBound]
+                ).map { JournalIndex.Entry(entity: $0[0], kind: $0[1], revision: $0[2], sequence: $0[3]) }
+            }
+            try journalIndex.add(entries, upTo: due.upperBound)
+        }
+        let first = firstSequence.load(ordering: .acquiring)
+        if first != purgedBefore {
+            purgedBefore = first
+            journalIndex.journalWasTrimmed()
+        }
+        try journalIndex.purge(before: first)
     }
 
     public func probe() throws(StoreFailure) {
@@ -196,13 +223,11 @@ public final class SQLiteStore: TwinStore {
         try writer.run("DELETE FROM journal WHERE sequence <= \(last[0])")
         let count = writer.changeCount
         try readJournalStart(writer)
-        journalIndex?.journalWasTrimmed()
+        firstSequence.store(journalStart.sequence, ordering: .releasing)
         return count
     }
 
     public func maintain() throws(StoreFailure) {
-        try journalIndex?.advance(to: lastSequence)
-        try journalIndex?.purge(before: journalStart.sequence)
         let checkpointer = connections.withLock { $0?.checkpointer }
         guard let checkpointer, checkpointer.isDue() else { return }
         updateMeasures()

@@ -39,8 +39,12 @@ enum Schema: String, CaseIterable {
                     CREATE TABLE policy (
                         id TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL,
                         created INTEGER NOT NULL, modified INTEGER NOT NULL, json BLOB);
+                    CREATE TABLE journal_index (
+                        entity TEXT NOT NULL, kind INTEGER NOT NULL, revision INTEGER NOT NULL,
+                        sequence INTEGER NOT NULL,
+                        PRIMARY KEY (entity, kind, revision)) WITHOUT ROWID;
                     CREATE TABLE cursor (name TEXT PRIMARY KEY NOT NULL, sequence INTEGER NOT NULL) WITHOUT ROWID;
-                    INSERT INTO cursor VALUES ('rows', 0);
+                    INSERT INTO cursor VALUES ('rows', 0), ('journal_index', 0);
                     """)
         }
         return migrator
@@ -58,12 +62,6 @@ enum Schema: String, CaseIterable {
                         sequence INTEGER PRIMARY KEY, kind INTEGER NOT NULL, entity TEXT NOT NULL,
                         revision INTEGER NOT NULL, action INTEGER NOT NULL, time INTEGER NOT NULL,
                         path TEXT NOT NULL, value BLOB, position INTEGER NOT NULL);
-                    CREATE TABLE journal_index (
-                        entity TEXT NOT NULL, kind INTEGER NOT NULL, revision INTEGER NOT NULL,
-                        sequence INTEGER NOT NULL,
-                        PRIMARY KEY (entity, kind, revision)) WITHOUT ROWID;
-                    CREATE TABLE cursor (name TEXT PRIMARY KEY NOT NULL, sequence INTEGER NOT NULL) WITHOUT ROWID;
-                    INSERT INTO cursor VALUES ('journal_index', 0);
                     """)
         }
         return migrator

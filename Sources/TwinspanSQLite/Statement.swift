@@ -51,6 +51,9 @@ final class Statement {
         try check(step())
     }
 
+    /// Runs the statement with what is bound and makes it ready for the next run; returns the result code.
+    func stepAndReset() -> Int32 { step() }
+
     private func step() -> Int32 {
         let code = sqlite3_step(handle)
         // Reset repeats the code of a failed step, which is already known.

@@ -87,7 +87,8 @@ extension TwinEngine {
         var lastTrim: UInt64 = 0
         while true {
             let isLast = isStopping.load(ordering: .acquiring)
-            if !isLast { queue.waitForWork(patience: Pace.idle) }
+            // A session that found the leadership taken by this thread has left its changes to it.
+            if !isLast, queue.depth == 0 { queue.waitForWork(patience: Pace.idle) }
             leadership.withLock { _ in
                 round()
                 if !needsRecovery.load(ordering: .acquiring) { tidy(&lastTrim) }
