@@ -98,7 +98,8 @@ struct ThingCreation {
             guard let text = policy(source).text else { throw GeneralErrorTable.policyNotFound.error() }
             var copy = text.value
             copy.set(.string(id.text), at: JSONPointer(segments: ["policyId"]))
-            made = try make(try Policy.parse(copy, id: id, limits: .structure), after: policy(id), limits: limits, now: now)
+            made = try make(
+                try Policy.parse(copy, id: id, limits: .structure), after: policy(id), limits: limits, now: now)
             enforcer = try ownable(made, context)
         case .generated(let id):
             policyID = id
