@@ -1,7 +1,7 @@
-// Finds journal records by entity and revision. It stands with the rows and is written behind and in bulk, like them: kept
-// with every commit it would write one random page per message, which no flash memory forgives, and a bulk of it in the
-// journal's own file would hold up the commits. History reads it and looks at the few newest records, which are not
-// indexed yet, by themselves.
+// Finds journal records by entity and revision. It stands with the rows and is written behind and in bulk, like them:
+// kept with every commit it would write one random page per message, which no flash memory forgives, and a bulk of it
+// in the journal's own file would hold up the commits. History reads it and looks at the few newest records, which
+// are not indexed yet, by themselves.
 import TwinspanEngine
 
 /// The index of the journal by entity and revision. Owned by the row writer's thread.
