@@ -54,8 +54,7 @@ enum Schema: String, CaseIterable {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("v1") { db in
             // `position` is the running total of record bytes since the first one: the size of the journal is a
-            // subtraction, not a scan. Revisions are found through `journal_index`, which is written behind in bulk:
-            // an index kept with every commit would write one random page per message.
+            // subtraction, not a scan.
             try db.execute(
                 sql: """
                     CREATE TABLE journal (

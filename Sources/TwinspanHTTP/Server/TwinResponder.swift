@@ -48,7 +48,15 @@ final class TwinResponder: HTTPResponder {
                 let readiness = backend.readiness
                 return Reply.json(readiness.json, status: readiness.isReady ? 200 : 503)
             }
-        case .metrics where settings.showsMetrics: return page(request) { metrics() }
+        case .metrics where settings.showsMetrics:
+            if settings.authenticatesMetrics {
+                do throws(TwinspanError) {
+                    _ = try await principal(RequestFields(request.headers), origin)
+                } catch {
+                    return reply().failure(error)
+                }
+            }
+            return page(request) { metrics() }
         case .otherVersion: return reply().failure(HTTPErrors.apiVersionNotSupported)
         case .metrics, .nothing: return reply().failure(HTTPErrors.routeNotFound)
         }

@@ -106,7 +106,9 @@ final class TwinspanService: Sendable {
             backend: HTTPBackend(
                 engine: engine, connections: fleet, authenticator: try authenticator(),
                 storeMeasures: { store.measure() }),
-            settings: HTTPSettings(host: configuration.http.host, port: configuration.http.port), logger: logger,
+            settings: HTTPSettings(
+                host: configuration.http.host, port: configuration.http.port,
+                authenticatesMetrics: configuration.metrics.isAuthenticated), logger: logger,
             onListening: { address in
                 onListening()
                 logger.info(

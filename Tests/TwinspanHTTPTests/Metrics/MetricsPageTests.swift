@@ -149,5 +149,9 @@ struct MetricsPageTests {
         try await withDoor(way, settings: HTTPSettings(port: 0, showsMetrics: false)) { door in
             try await Row("GET", "/metrics", user: nil, gives: 404, "gateway:route.notfound").check(door)
         }
+        try await withDoor(way, settings: HTTPSettings(port: 0, authenticatesMetrics: true)) { door in
+            try await Row("GET", "/metrics", user: nil, gives: 401, "gateway:authentication.failed").check(door)
+            #expect(try await door(Ask("GET", "/metrics")).status == 200)
+        }
     }
 }
