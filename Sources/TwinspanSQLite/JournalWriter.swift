@@ -1,5 +1,5 @@
-// The hot path of the store: one transaction per commit, with prepared statements of the C API on a connection of its own
-// (why not GRDB's: ARCHITECTURE.md, "The store").
+// The hot path of the store: one transaction per commit, with prepared statements of the C API on a connection of its
+// own (why not GRDB's: ARCHITECTURE.md, "The store").
 import GRDBSQLite
 import TwinspanEngine
 import TwinspanJSON

@@ -120,11 +120,12 @@ extension TwinEngine {
         try store.commit(batch)
         // Before the gate opens: from then on the cache may let these states go, and readers look into the backlog.
         let waiting = backlog.add(batch)
+        // Counted first, so that whoever has his answer finds it counted.
+        let waited = Int64((clock.monotonic &- batch.changes[0].madeAt) / 1000)
+        metrics.committed(changes: batch.changes.count, oldestWaited: waited)
         gate.open(upTo: batch.lastSequence)
         hub.publish(batch)
         if waiting.isFirst || waiting.count >= RowWriter.rowsWaiting { rowWriter.ring() }
-        let now = clock.monotonic
-        metrics.committed(changes: batch.changes.count, oldestWaited: Int64((now &- batch.changes[0].madeAt) / 1000))
         queue.recycle(&batch)
     }
 
