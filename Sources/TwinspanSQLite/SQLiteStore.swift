@@ -175,16 +175,19 @@ public final class SQLiteStore: TwinStore {
     private func indexJournal(upTo committed: Int64) throws(StoreFailure) {
         guard let journalIndex else { return }
         while let due = journalIndex.due(upTo: committed) {
-            let entries = try read(\.journal) { db in
-                try Row.fetchAll(
-                    db,
-                    sql: """
-                        SELECT entity, kind, revision, sequence FROM journal WHERE sequence BETWEEN ? AND ?
-                        ORDER BY entity, kind, revision
-                        """, arguments: [due.lowerBound, due.upperBound]
-                ).map { JournalIndex.Entry(entity: $0[0], kind: $0[1], revision: $0[2], sequence: $0[3]) }
+            try journalIndex.add(upTo: due.upperBound) { add throws(StoreFailure) in
+                try read(\.journal) { db in
+                    let rows = try Row.fetchCursor(
+                        db,
+                        sql: """
+                            SELECT entity, kind, revision, sequence FROM journal WHERE sequence BETWEEN ? AND ?
+                            ORDER BY entity, kind, revision
+                            """, arguments: [due.lowerBound, due.upperBound])
+                    while let row = try rows.next() {
+                        try add(JournalIndex.Entry(entity: row[0], kind: row[1], revision: row[2], sequence: row[3]))
+                    }
+                }
             }
-            try journalIndex.add(entries, upTo: due.upperBound)
         }
         let first = firstSequence.load(ordering: .acquiring)
         if first != purgedBefore {
