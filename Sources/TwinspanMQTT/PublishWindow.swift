@@ -5,8 +5,8 @@ import TwinspanConnections
 /// Unconfirmed messages by packet id.
 struct PublishWindow {
     /// The most unconfirmed messages. Larger windows gain nothing and make the library walk longer lists (measured:
-    /// 100 → 56,000/s at 12 µs each, 5,000 → 35,000/s at 28 µs). With 100, a saturated broker let the bridge read faster
-    /// than it could publish, and its queue overflowed; with 200 both go at one pace.
+    /// 100 → 56,000/s at 12 µs each, 5,000 → 35,000/s at 28 µs). With 100, a saturated broker let the bridge read
+    /// faster than it could publish, and its queue overflowed; with 200 both go at one pace.
     static let maximumCount = 200
     /// The most unconfirmed payload bytes, all of which the library holds as copies.
     static let maximumBytes = 8 << 20

@@ -14,8 +14,8 @@ final class JournalIndex {
         var sequence: Int64
     }
 
-    /// Records indexed in one transaction; the more, the more of them share a page. With 20,000 records of 1,000 devices
-    /// the index was a tenth of all that goes to the disk.
+    /// Records indexed in one transaction; the more, the more of them share a page. With 20,000 records of 1,000
+    /// devices the index was a tenth of all that goes to the disk.
     static let chunk: Int64 = 50_000
     /// Entries looked at in one step of the purge, and steps taken at a time.
     private static let purgeStep: Int64 = 512
