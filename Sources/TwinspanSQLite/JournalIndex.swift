@@ -19,7 +19,7 @@ final class JournalIndex {
     static let chunk: Int64 = 50_000
     /// Entries looked at in one step of the purge, and steps taken at a time.
     private static let purgeStep: Int64 = 512
-    private static let purgeSteps = 32
+    private static let purgeSteps = 256
 
     private let owner: WriterConnection
     private let insert: Statement

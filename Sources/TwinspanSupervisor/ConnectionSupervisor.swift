@@ -19,7 +19,7 @@ public struct SupervisorEnvironment: Sendable {
 
     public init(
         engine: TwinEngine, clock: any EngineClock, adapters: [any BrokerAdapter], logger: Logger,
-        payloadBytesMax: Int = 1 << 20, queueCapacity: Int = 10_000, queueBytes: Int = 32 << 20
+        payloadBytesMax: Int = 1 << 20, queueCapacity: Int = 4_000, queueBytes: Int = 32 << 20
     ) {
         self.engine = engine
         self.clock = clock
