@@ -40,7 +40,7 @@ final class RowTables {
         setCursor = try Statement(connection, "UPDATE cursor SET sequence = ? WHERE name = 'rows'")
         cursor = try owner.integers("SELECT sequence FROM cursor WHERE name = 'rows'")?[0] ?? 0
         // What stands there now was read from files that a power cut can no longer take back only after a checkpoint.
-        owner.checkpoint()
+        owner.checkpoint(patienceMilliseconds: 100)
         durableCursor = cursor
     }
 
@@ -74,7 +74,7 @@ final class RowTables {
 
     /// Moves the pages to their place and syncs them.
     func makeDurable() {
-        if owner.checkpoint() { durableCursor = cursor }
+        if owner.checkpoint(patienceMilliseconds: 100) { durableCursor = cursor }
     }
 
     private func write(_ id: ThingID, _ state: ThingState) throws(StoreFailure) {

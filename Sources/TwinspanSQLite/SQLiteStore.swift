@@ -236,7 +236,7 @@ public final class SQLiteStore: TwinStore {
         updateMeasures()
         directory.restoreBallast()
         // Copying pages is done; what is left is short and must happen between two commits (see `Checkpointer`).
-        if checkpointer.mayRestart { checkpointer.restart { writer?.checkpoint() } }
+        if checkpointer.mayRestart { checkpointer.restart { writer?.checkpoint(patienceMilliseconds: 0) } }
     }
 
     private func updateMeasures() {

@@ -67,9 +67,11 @@ final class WriterConnection {
 
     /// Moves the pages of the log to their place, syncs them, and lets the log start from its beginning. Returns false
     /// when a reader still needed the log; the next round tries again.
+    ///
+    /// - Parameter patienceMilliseconds: how long to wait for a reader; 0 on the thread that commits.
     @discardableResult
-    func checkpoint() -> Bool {
-        sqlite3_busy_timeout(handle, 100)
+    func checkpoint(patienceMilliseconds: Int32) -> Bool {
+        sqlite3_busy_timeout(handle, patienceMilliseconds)
         defer { sqlite3_busy_timeout(handle, 5000) }
         return sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_RESTART, nil, nil) == SQLITE_OK
     }

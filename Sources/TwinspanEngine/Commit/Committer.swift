@@ -76,6 +76,8 @@ extension TwinEngine {
 
     /// One round; needs the leadership.
     private func round() {
+        // The store is still as the failure left it; it was counted and everybody was told.
+        if needsRecovery.load(ordering: .acquiring) { return }
         do throws(StoreFailure) {
             if let trouble = rowWriter.trouble { throw trouble }
             try commitQueued()
