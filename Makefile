@@ -20,9 +20,7 @@ test: ## Check the format, build once, run every test; what CI runs
 	@scripts/packages $(needed) $(for_tests)
 	@scripts/check-format
 	@TITLE="building the tests" STRICT=1 scripts/swift-build --build-tests
-	swift test --skip-build --skip 'BrokerTests|EndToEndTests'
-	swift test --skip-build --filter 'BrokerTests'
-	TWINSPAN_BINARY="$(CURDIR)/.build/debug/twinspan" swift test --skip-build --filter 'EndToEndTests'
+	@scripts/test
 
 format: ## Format all Swift files in place
 	swift format --in-place --recursive --parallel Package.swift Sources Tests

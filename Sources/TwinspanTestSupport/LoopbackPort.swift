@@ -1,13 +1,22 @@
 // Ports and plain listeners on the loopback interface.
 import Glibc
+import Synchronization
 
 /// Finds ports on 127.0.0.1.
 public enum LoopbackPort {
-    /// A port nobody listens on at the moment.
+    /// A port nobody listens on at the moment. It lies below the range from which the system takes ports for outgoing
+    /// connections, and no other test of this process gets it: a broker can be started on it again and again.
     public static func free() throws -> Int {
-        let listener = try LoopbackListener(backlog: 1)
-        return listener.port
+        for _ in 0..<range.count {
+            let port = range.lowerBound + next.wrappingAdd(1, ordering: .relaxed).newValue % range.count
+            if (try? LoopbackListener(port: port, backlog: 1)) != nil { return port }  // Taken: the next one.
+        }
+        throw ScenarioFailure("no port of \(range) is free")
     }
+
+    private static let range = 20_000..<32_000
+    /// Starts somewhere else in every process.
+    private static let next = Atomic<Int>(Int(getpid()) * 97)
 
     /// Whether somebody accepts connections on a port.
     public static func answers(_ port: Int) -> Bool {
@@ -52,10 +61,13 @@ public final class LoopbackListener: @unchecked Sendable {
     public let port: Int
     private let descriptor: Int32
 
-    public init(backlog: Int32 = 16) throws {
+    public init(port wanted: Int = 0, backlog: Int32 = 16) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = LoopbackPort.loopback(0)
+        var address = LoopbackPort.loopback(wanted)
         let socket = descriptor
+        // A port whose last connections have just ended can be used again, as a broker does.
+        var isReused: Int32 = 1
+        setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &isReused, socklen_t(MemoryLayout<Int32>.size))
         guard LoopbackPort.withSockAddr(&address, { bind(socket, $0, $1) }) == 0, listen(socket, backlog) == 0 else {
             throw ScenarioFailure("cannot listen on loopback")
         }

@@ -57,7 +57,7 @@ extension MQTTBrokerClient.Timing {
     /// Short enough for tests, long enough for a busy machine.
     static var short: MQTTBrokerClient.Timing {
         var timing = MQTTBrokerClient.Timing()
-        timing.dial = .seconds(2)
+        timing.dial = .seconds(5)
         return timing
     }
 }

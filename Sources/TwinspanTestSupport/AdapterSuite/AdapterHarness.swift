@@ -4,7 +4,7 @@ public import TwinspanConnections
 
 /// One broker with the adapter that speaks to it and a way around the adapter for the test's own messages.
 public protocol AdapterHarness: Sendable {
-    /// The adapter under test, with short timeouts: dialling gives up after two seconds.
+    /// The adapter under test, with short timeouts: dialling gives up after five seconds.
     var adapter: any BrokerAdapter { get }
 
     /// A connection to the harness's broker: one source that reads `address` and redelivers what is not acknowledged.
