@@ -87,7 +87,7 @@ struct PolicyJudge {
         return Verdict(
             response: PolicyResponse(
                 status: 200, value: JSONText(value), revision: state.revision,
-                etag: EntityTags.tag(revision: state.revision)))
+                etag: EntityTags.tag(revision: state.revision), action: .retrieve))
     }
 
     private func store(_ action: ThingEvent.Action, status: Int) throws(TwinspanError) -> Verdict {
@@ -131,7 +131,8 @@ struct PolicyJudge {
             return Verdict(
                 response: PolicyResponse(
                     status: status, value: status == 201 ? value : nil, revision: event.revision,
-                    etag: value == nil ? nil : EntityTags.tag(revision: event.revision)),
+                    etag: value == nil ? nil : EntityTags.tag(revision: event.revision),
+                    action: action == .created ? .create : command.action),
                 event: event, after: try state.applying(event))
         } catch {
             throw GeneralErrorTable.internalError.error(description: error.description)

@@ -57,23 +57,3 @@ public struct PolicyState: Sendable {
         }
     }
 }
-
-/// A change of a whole policy. Changes of parts come with the policies issue; they will carry a path like things do.
-public struct PolicyEvent: Sendable, Equatable {
-    public var policyID: PolicyID
-    public var action: ThingEvent.Action
-    /// The policy after the event; nil for a deletion.
-    public var value: JSONText?
-    public var revision: Int64
-    public var timestamp: Timestamp
-
-    public init(
-        policyID: PolicyID, action: ThingEvent.Action, value: JSONText?, revision: Int64, timestamp: Timestamp
-    ) {
-        self.policyID = policyID
-        self.action = action
-        self.value = value
-        self.revision = revision
-        self.timestamp = timestamp
-    }
-}

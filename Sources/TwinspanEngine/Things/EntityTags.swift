@@ -3,7 +3,7 @@ import TwinspanJSON
 import TwinspanProtocol
 
 /// The list of an `if-match` or `if-none-match` header.
-struct EntityTags {
+struct EntityTags: Sendable {
     private let isAny: Bool
     private let tags: [String]
 

@@ -2,7 +2,7 @@
 // came in: an envelope over a broker and an HTTP request become the same command.
 public import TwinspanJSON
 
-/// A command on one thing, twin channel.
+/// A command on one thing: on its twin, or on the live channel to the device itself.
 public struct ThingCommand: Sendable {
     public enum Action: Sendable, Equatable { case create, modify, merge, retrieve, delete }
 
@@ -14,10 +14,12 @@ public struct ThingCommand: Sendable {
     public var headers: DittoHeaders
     /// Which fields a retrieve wants; nil means all.
     public var fields: JSONFieldSelector?
+    public var channel: TopicPath.Channel
 
     public init(
         thingID: ThingID, action: Action, resource: ThingResource, value: JSONText? = nil,
-        headers: DittoHeaders = DittoHeaders(), fields: JSONFieldSelector? = nil
+        headers: DittoHeaders = DittoHeaders(), fields: JSONFieldSelector? = nil,
+        channel: TopicPath.Channel = .twin
     ) {
         self.thingID = thingID
         self.action = action
@@ -25,6 +27,7 @@ public struct ThingCommand: Sendable {
         self.value = value
         self.headers = headers
         self.fields = fields
+        self.channel = channel
     }
 
     /// Whether the command can change the thing.
@@ -121,7 +124,7 @@ extension ThingCommand {
     /// The topic of the command, or of its answer with another action.
     public func topic(_ action: Action? = nil) -> TopicPath {
         TopicPath(
-            namespace: thingID.namespace, name: thingID.name, group: .things, channel: .twin,
+            namespace: thingID.namespace, name: thingID.name, group: .things, channel: channel,
             criterion: .commands((action ?? self.action).topicAction))
     }
 
