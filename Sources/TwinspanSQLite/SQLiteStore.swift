@@ -150,8 +150,8 @@ public final class SQLiteStore: TwinStore {
             return connections
         }
         closing?.checkpointer.stop()
-        // The pools are only let go: a reader may be inside one of them, and a pool that is closed under a reader crashes.
-        // Their connections close with the last reader that is left.
+        // The pools are only let go: a reader may be inside one of them, and a pool that is closed under a reader
+        // crashes. Their connections close with the last reader that is left.
     }
 
     public func commit(_ batch: CommitBatch) throws(StoreFailure) {
