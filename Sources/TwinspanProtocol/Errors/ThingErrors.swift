@@ -120,7 +120,7 @@ extension ThingResource.Kind {
     }
 
     /// The noun of the resource in sentences.
-    var noun: String {
+    public var noun: String {
         switch self {
         case .thing: "thing"
         case .policyID: "policy id"
