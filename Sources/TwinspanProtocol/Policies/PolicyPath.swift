@@ -23,8 +23,11 @@ public struct PolicyPath: Sendable, Equatable {
     }
 
     /// Classifies a path that was read by `JSONPointer(policyPath:)`. Throws `protocoladapter:unknown.path` for one that
-    /// addresses nothing.
-    public init(_ path: JSONPointer) throws(TwinspanError) {
+    /// addresses nothing. `/import/{id}`, which the reference's own examples have for deletions, is taken as
+    /// `/imports/{id}`.
+    public init(_ given: JSONPointer) throws(TwinspanError) {
+        let isAlias = given.segments.count == 2 && given.segments[0] == "import"
+        let path = isAlias ? JSONPointer(segments: ["imports", given.segments[1]]) : given
         guard let kind = Self.kind(path.segments) else {
             throw GeneralErrorTable.unknownPath.error(
                 "The path '\(path.description.shortened)' does not address a known resource of a policy.",
@@ -97,7 +100,7 @@ extension JSONPointer {
     }
 
     /// `~0` is the only escape of the dialect (§3.1).
-    private static func unescaped(_ text: String) -> String {
+    static func unescaped(_ text: String) -> String {
         guard text.utf8.contains(UInt8(ascii: "~")) else { return text }
         var bytes: [UInt8] = []
         var isTilde = false
