@@ -1,8 +1,8 @@
 // Reads instants as the wire shows them: ISO-8601, in UTC or with an offset.
 
 extension Timestamp {
-    /// Reads `2024-01-06T14:23:42Z`, with an optional fraction of up to nine digits and `±hh:mm` in place of `Z`; a finer
-    /// fraction than milliseconds is cut off. Nil for anything else, also for dates that do not exist.
+    /// Reads `2024-01-06T14:23:42Z`, with an optional fraction of up to nine digits and `±hh:mm` in place of `Z`; a
+    /// finer fraction than milliseconds is cut off. Nil for anything else, also for dates that do not exist.
     public init?(parsing text: String) {
         var reader = Digits(Array(text.utf8))
         guard let year = reader.number(4), reader.skip("-"), let month = reader.number(2), reader.skip("-"),

@@ -1,5 +1,5 @@
-// Values of headers that must have a form (spec/protocol.md §5). Checked where an envelope becomes a signal; headers that
-// belong to one kind of command are checked by that command.
+// Values of headers that must have a form (spec/protocol.md §5). Checked where an envelope becomes a signal; headers
+// that belong to one kind of command are checked by that command.
 import TwinspanJSON
 
 extension DittoHeaders {
@@ -35,7 +35,8 @@ extension DittoHeaders {
 }
 
 extension DittoHeaders.Entry {
-    /// Checks the less frequent headers; those of preconditions and metadata are checked by the commands they belong to.
+    /// Checks the less frequent headers; those of preconditions and metadata are checked by the commands they belong
+    /// to.
     fileprivate func checkValue(of header: KnownHeader) throws(TwinspanError) {
         switch header {
         case .declaredAcks: _ = try declaredAcks

@@ -11,8 +11,8 @@ public enum LiveTimeoutStrategy: String, Sendable {
 public enum PolicyView: String, Sendable { case original, resolved }
 
 extension DittoHeaders {
-    /// `requested-acks`: an array, text that holds one, or labels separated by commas; nil when absent, which is not the
-    /// same as empty (§8.4). Throws `header.invalid` or `acknowledgement:request.parsing.failed`.
+    /// `requested-acks`: an array, text that holds one, or labels separated by commas; nil when absent, which is not
+    /// the same as empty (§8.4). Throws `header.invalid` or `acknowledgement:request.parsing.failed`.
     public var requestedAcks: [AckLabel]? {
         get throws(TwinspanError) { try entry(.requestedAcks)?.requestedAcks }
     }

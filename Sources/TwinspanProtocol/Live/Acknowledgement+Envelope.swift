@@ -49,8 +49,8 @@ extension Acknowledgements {
         try self.init(payload: payload, thingID: thingID, channel: channel, headers: envelope.headers)
     }
 
-    /// Reads `{"<label>":{"status":…,"payload"?:…,"headers"?:{…}},…}`. Throws `json.invalid`, `json.field.missing` for an
-    /// acknowledgement without status, `acknowledgement:label.invalid`.
+    /// Reads `{"<label>":{"status":…,"payload"?:…,"headers"?:{…}},…}`. Throws `json.invalid`, `json.field.missing` for
+    /// an acknowledgement without status, `acknowledgement:label.invalid`.
     public init(
         payload: JSONText, thingID: ThingID, channel: TopicPath.Channel, headers: DittoHeaders = DittoHeaders()
     ) throws(TwinspanError) {

@@ -1,5 +1,5 @@
-// Messages as envelopes (spec/protocol.md §7.1): subject, mailbox and feature stand in the path, the subject in the topic
-// too.
+// Messages as envelopes (spec/protocol.md §7.1): subject, mailbox and feature stand in the path, the subject in the
+// topic too.
 public import TwinspanJSON
 
 extension Message {

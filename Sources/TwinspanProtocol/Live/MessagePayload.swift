@@ -31,8 +31,7 @@ public enum MessagePayload: Sendable, Equatable {
     /// Base64 as its text, other JSON as its JSON text.
     public func bytes(of value: JSONText?) -> [UInt8] {
         guard let value else { return [] }
-        guard self != .json, value.isString else { return value.bytes }
-        let text = value.unescapedString(in: value.bytes.indices)
+        guard self != .json, let text = value.value.string else { return value.bytes }
         if self == .base64, let bytes = Base64.decode(text) { return bytes }
         return Array(text.utf8)
     }

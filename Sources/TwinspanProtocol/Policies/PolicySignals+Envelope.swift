@@ -36,7 +36,8 @@ extension PolicyPath.Kind {
 
 extension PolicyCommand {
     /// The command of an envelope. Throws `policies:id.invalid`, `protocoladapter:unknown.path`, `json.invalid` for a
-    /// missing value, `protocoladapter:unknown.topicpath` for combinations that mean nothing, and the errors of headers.
+    /// missing value, `protocoladapter:unknown.topicpath` for combinations that mean nothing, and the errors of
+    /// headers.
     public init(_ envelope: Envelope) throws(TwinspanError) {
         guard envelope.topic.group == .policies, case .commands(let topicAction) = envelope.topic.criterion,
             envelope.status == nil
@@ -53,7 +54,8 @@ extension PolicyCommand {
     }
 
     /// What does not depend on the state of the policy: a value where one is needed, and combinations of action and
-    /// resource that mean nothing. That `policyId` in the value is the addressed one is checked where the value is read.
+    /// resource that mean nothing. That `policyId` in the value is the addressed one is checked where the value is
+    /// read.
     public func checkForm() throws(TwinspanError) {
         switch action {
         case .create:

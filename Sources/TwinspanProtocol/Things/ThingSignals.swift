@@ -82,8 +82,8 @@ extension ThingCommand.Action {
 }
 
 extension ThingCommand {
-    /// The command of an envelope on the twin channel. Throws the error the reference would answer with (§4.2, §6.2), and
-    /// `signal.unsupported` for envelopes that are other signals; `Signal` knows them all.
+    /// The command of an envelope on the twin channel. Throws the error the reference would answer with (§4.2, §6.2),
+    /// and `signal.unsupported` for envelopes that are other signals; `Signal` knows them all.
     public init(_ envelope: Envelope) throws(TwinspanError) {
         guard envelope.topic.group == .things, envelope.topic.channel == .twin,
             case .commands(let topicAction) = envelope.topic.criterion, envelope.status == nil
