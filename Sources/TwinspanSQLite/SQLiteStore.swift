@@ -314,12 +314,14 @@ public final class SQLiteStore: TwinStore {
                         thingID: try ThingID(entity), action: action, path: try JSONPointer(parsing: path),
                         value: text(row, 7), revision: row[3], timestamp: time)))
         case JournalKind.policy:
+            // Subject ids and resource keys may hold slashes, so paths of policies have a reader of their own.
+            let path: String = row[6]
             return JournalRecord(
                 sequence: sequence,
                 content: .policy(
                     PolicyEvent(
-                        policyID: try PolicyID(entity), action: action, value: text(row, 7), revision: row[3],
-                        timestamp: time)))
+                        policyID: try PolicyID(entity), action: action, path: try JSONPointer(policyPath: path),
+                        value: text(row, 7), revision: row[3], timestamp: time)))
         default:
             throw StoreFailure(kind: .corrupt, description: "unknown kind \(kind) at sequence \(sequence)")
         }
