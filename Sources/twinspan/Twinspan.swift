@@ -35,8 +35,7 @@ struct Twinspan: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             ServeCommand.self, LintCommand.self, MapCommand.self, ParseCommand.self, SimulateCommand.self,
-            HashPasswordCommand.self,
-            DemoCommand.self,
+            HashPasswordCommand.self, DemoCommand.self,
         ])
 }
 
