@@ -12,7 +12,7 @@ extension EndToEnd {
         /// Runs the command with these lines as its input.
         private func parse(_ input: String, _ options: [String] = []) throws -> (lines: [String], code: Int32) {
             let process = Process()
-            process.executableURL = URL(fileURLWithPath: try #require(TwinspanProcess.binary))
+            process.executableURL = URL(fileURLWithPath: TwinspanProcess.binary)
             process.arguments = ["parse"] + options
             let (stdin, stdout) = (Pipe(), Pipe())
             process.standardInput = stdin
