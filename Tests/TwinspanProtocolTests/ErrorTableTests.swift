@@ -4,7 +4,7 @@ import TwinspanProtocol
 
 @Suite("The error tables")
 struct ErrorTableTests {
-    static let rows = ThingErrorTable.all + GeneralErrorTable.all
+    static let rows = ThingErrorTable.all + GeneralErrorTable.all + AckErrorTable.all + LiveErrorTable.all
 
     @Test("every code stands for one row")
     func unique() {
