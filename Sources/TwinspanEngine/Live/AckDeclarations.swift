@@ -1,4 +1,4 @@
-// Which session may issue which acknowledgement (spec/protocol.md §8.2, §8.4). A plain value: whoever owns it guards it.
+// Which session may issue which acknowledgement (spec/protocol.md §8.2, §8.4). A plain value: its owner guards it.
 import TwinspanProtocol
 
 /// The declared labels. A label has one session at a time; a session may declare it for several of its subscriptions.

@@ -76,8 +76,8 @@ public struct LiveResponder: Sendable, Equatable {
     public enum Kind: Sendable { case session, connection }
 
     public var id: ConnectionID
-    /// An answer that does not fit and wants a response itself is answered with an error: on a session to the responder,
-    /// from a connection to the requester (§7.3).
+    /// An answer that does not fit and wants a response itself is answered with an error: on a session to the
+    /// responder, from a connection to the requester (§7.3).
     public var kind: Kind
 
     public init(_ id: ConnectionID, kind: Kind) {
