@@ -186,7 +186,7 @@ extension TwinspanError {
     }
 
     /// `things:thing.notcreatable` 405: things are created as twins (spec/protocol.md §2.1).
-    static var notCreatableOnLive: TwinspanError {
+    public static var notCreatableOnLive: TwinspanError {
         TwinspanError(
             code: ThingErrorTable.notCreatable.code, status: 405,
             message: "A thing cannot be created on the live channel.",

@@ -55,7 +55,7 @@ public struct ThingReply: Sendable {
 
 extension TwinspanError {
     /// `protocoladapter:illegal.adaptable` with the text that clients compare (spec/protocol.md §14).
-    static func illegalStatus(_ status: Int) -> TwinspanError {
+    public static func illegalStatus(_ status: Int) -> TwinspanError {
         let category =
             switch status {
             case ..<200: "INFORMATIONAL"
