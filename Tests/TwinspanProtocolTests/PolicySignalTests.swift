@@ -62,7 +62,7 @@ struct PolicySignalTests {
     @Test("several things are answered in one array")
     func retrieveThings() throws {
         let command = RetrieveThings(namespace: "n", thingIDs: [try ThingID("n:a")])
-        let answer = command.envelope(of: [.emptyObject, .emptyObject])
+        let answer = command.envelope(of: JSONText(uncheckedBytes: Array("[{},{}]".utf8)))
         #expect(answer.topic.text == "n/_/things/twin/commands/retrieve")
         #expect(answer.value?.text == "[{},{}]")
         #expect(answer.status == 200)

@@ -30,13 +30,7 @@ public struct LiveTerms: Sendable, Equatable {
 
     /// Throws `header.invalid`, `timeout.invalid` and `acknowledgement:request.parsing.failed`.
     public init(_ headers: DittoHeaders, for use: Use) throws(TwinspanError) {
-        var milliseconds: Int64 = 60_000
-        if let text = headers.text(.timeout) {
-            guard let given = HeaderDuration.milliseconds(text) else {
-                throw GeneralErrorTable.timeoutInvalid.error("The timeout '\(text.shortened)' is not valid.")
-            }
-            milliseconds = given
-        }
+        let milliseconds = try headers.timeoutMilliseconds ?? 60_000
         let isZero = milliseconds == 0
         timeout = min(UInt64(min(milliseconds, 60_000)) * 1_000_000, Self.longestWait)
         let isAnswerAsked = headers[.responseRequired] != nil
@@ -77,43 +71,12 @@ public struct LiveTerms: Sendable, Equatable {
 
 /// The header `requested-acks`.
 enum RequestedAcks {
-    /// The labels, each once; nil when the header is absent. Accepts an array, its JSON text, and labels separated by
-    /// commas (§5, §5.1).
+    /// The labels, each once; nil when the header is absent. Throws as `DittoHeaders.requestedAcks`.
     static func labels(_ headers: DittoHeaders) throws(TwinspanError) -> [AckLabel]? {
-        guard let value = headers[.requestedAcks] else { return nil }
+        guard let asked = try headers.requestedAcks else { return nil }
         var labels: [AckLabel] = []
-        for text in try texts(value) {
-            do throws(TwinspanError) {
-                let label = try AckLabel(text)
-                if !labels.contains(label) { labels.append(label) }
-            } catch {
-                throw AckErrorTable.requestParsingFailed.error(error.message)
-            }
-        }
+        for label in asked where !labels.contains(label) { labels.append(label) }
         return labels
-    }
-
-    private static func texts(_ value: JSONValue) throws(TwinspanError) -> [String] {
-        var array = value.array
-        if let text = value.string {
-            guard text.hasPrefix("[") else {
-                return text.split(separator: ",").map { part in
-                    String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
-                }
-            }
-            do throws(JSONSyntaxError) {
-                array = try JSONValue.parse(text).array
-            } catch {
-                throw .headerInvalid("requested-acks", "It is not a JSON array: \(error)")
-            }
-        }
-        guard let array else { throw .headerInvalid("requested-acks", "Give an array of labels.") }
-        var texts: [String] = []
-        for element in array {
-            guard let text = element.string else { throw AckErrorTable.requestParsingFailed.error() }
-            texts.append(text)
-        }
-        return texts
     }
 
     /// The headers as a subscriber gets them: with custom labels only, and without the header when there are none.

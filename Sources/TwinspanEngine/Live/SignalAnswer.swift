@@ -28,6 +28,31 @@ public struct LiveResponse: Sendable, Equatable {
         self.headers = headers
         self.isError = isError
     }
+
+    /// The response of an envelope.
+    public init(_ reply: ThingReply) {
+        self.init(
+            thingID: reply.thingID, action: reply.action, path: reply.resource.path, status: reply.status,
+            value: reply.value, headers: reply.headers)
+    }
+
+    /// The error answer of an envelope. Throws `things:id.invalid`.
+    public init(_ error: ErrorSignal) throws(TwinspanError) {
+        self.init(
+            thingID: try ThingID(error.topic.entityID), action: .retrieve, path: .root, status: error.error.status,
+            value: error.value, headers: error.headers, isError: true)
+    }
+
+    /// The envelope for the requester.
+    public var envelope: Envelope {
+        let criterion: TopicPath.Criterion = isError ? .errors : .commands(action.topicAction)
+        var delivered = headers.deliveredToOutside()
+        delivered[.responseRequired] = .bool(false)
+        return Envelope(
+            topic: TopicPath(
+                namespace: thingID.namespace, name: thingID.name, group: .things, channel: .live,
+                criterion: criterion), headers: delivered, path: isError ? .root : path, value: value, status: status)
+    }
 }
 
 /// What a requester is told, once. Whether it is sent on is decided by whoever asked: `response-required: false`

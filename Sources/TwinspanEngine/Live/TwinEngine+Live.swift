@@ -46,22 +46,25 @@ extension TwinEngine {
 
     /// Carries out a command on the twin, or sends it to the device when its channel is live, and gathers what it has
     /// asked for: the response, acknowledgements, or both. A retrieve may choose its channel by a condition (§7.4).
+    /// Returns the commit of the change it makes; nil when it makes none.
+    @discardableResult
     public func request(
         _ command: ThingCommand, as sender: AuthorizationContext, origin: ConnectionID? = nil,
         requester: @escaping SignalRequester
-    ) {
+    ) -> CommitTicket? {
         do throws(TwinspanError) {
             let hasCondition = command.headers[.liveChannelCondition] != nil
             if hasCondition, command.isModifying { throw ThingErrorTable.liveConditionNotAllowed.error() }
             switch command.channel {
             case .twin where hasCondition: try requestByCondition(command, sender, origin, requester)
-            case .twin: try requestTwin(command, sender, origin, requester)
+            case .twin: return try requestTwin(command, sender, origin, requester)
             case .live where hasCondition: try requestByCondition(command, sender, origin, requester)
             case .live: try requestLive(command, sender, origin, requester)
             }
         } catch {
             requester(.failure(error))
         }
+        return nil
     }
 
     // MARK: Twin
@@ -69,11 +72,14 @@ extension TwinEngine {
     private func requestTwin(
         _ given: ThingCommand, _ sender: AuthorizationContext, _ origin: ConnectionID?,
         _ requester: @escaping SignalRequester
-    ) throws(TwinspanError) {
+    ) throws(TwinspanError) -> CommitTicket? {
         var command = given
         let terms = try LiveTerms(command.headers, for: command.isModifying ? .twinChange : .twinQuery)
         // A retrieve whose answer nobody wants is dropped (§6.1).
-        if !command.isModifying, !terms.isResponseRequired { return requester(.accepted) }
+        if !command.isModifying, !terms.isResponseRequired {
+            requester(.accepted)
+            return nil
+        }
         let patience = terms.timeout == 0 ? LiveTerms.longestWait : terms.timeout
         // It waits before its event can be published: acknowledgements may come at once.
         let place = try live.register(
@@ -92,6 +98,7 @@ extension TwinEngine {
             case .success(let response): live.change(place.number) { $0.commit(response) }
             }
         }
+        return command.isModifying ? outcome.ticket : nil
     }
 
     // MARK: Live

@@ -65,18 +65,12 @@ extension RetrieveThings {
     public var topic: TopicPath { Self.topic(namespace, channel) }
 
     /// The envelope of the answer: 200 with the things that exist and can be read, in the order of the request.
-    public func envelope(of things: [JSONText]) -> Envelope {
+    public func envelope(of things: JSONText) -> Envelope {
         var answer = headers.deliveredToOutside()
         answer[.responseRequired] = .bool(false)
         answer[.contentType] = .string("application/json")
-        var array: [UInt8] = [UInt8(ascii: "[")]
-        for (index, thing) in things.enumerated() {
-            if index > 0 { array.append(UInt8(ascii: ",")) }
-            array.append(contentsOf: thing.bytes)
-        }
-        array.append(UInt8(ascii: "]"))
         return Envelope(
-            topic: topic, headers: answer, path: .root, value: JSONText(uncheckedBytes: array), status: 200)
+            topic: topic, headers: answer, path: .root, value: things, status: 200)
     }
 
     static func topic(_ namespace: String?, _ channel: TopicPath.Channel) -> TopicPath {
