@@ -29,8 +29,11 @@ struct ErrorTableTests {
         for row in Self.rows {
             let word = row.code.split { $0 == "." || $0 == ":" }.last.map(String.init) ?? ""
             guard let status = byWord[word] else { continue }
-            // Removing an id is not forbidden but impossible.
-            if ["things:id.notdeletable", "things:policyId.notdeletable"].contains(row.code) {
+            // Removing an id is not forbidden but impossible; metadata given twice is a fault of the request.
+            let faults = [
+                "things:id.notdeletable", "things:policyId.notdeletable", "things:metadata.notmodifiable",
+            ]
+            if faults.contains(row.code) {
                 #expect(row.status == 400)
             } else {
                 #expect(row.status == status, "\(row.code)")
@@ -101,5 +104,15 @@ struct ErrorTableTests {
         #expect(policy.path.isRoot)
         #expect(policy.headers[.responseRequired] == .bool(false))
         #expect(policy.value?.value == error.json)
+    }
+
+    @Test("the present tag goes out as a header, never in the value")
+    func tag() {
+        var error = ThingErrorTable.preconditionFailed.error()
+        #expect(error.envelope(topic: nil, headers: DittoHeaders()).headers[.etag] == nil)
+        error.etag = "\"rev:7\""
+        let envelope = error.envelope(topic: nil, headers: DittoHeaders())
+        #expect(envelope.headers[.etag] == "\"rev:7\"")
+        #expect(envelope.value?.value.object?["etag"] == nil)
     }
 }

@@ -40,6 +40,12 @@ public enum GeneralErrorTable {
     public static let placeholderUnresolved = ErrorRow(
         "placeholder:unresolved", 400, "A placeholder has no value for this message.",
         "Send the header it names, or give it a default with fn:default.")
+    public static let referenceNotSupported = ErrorRow(
+        "placeholder:placeholder.reference.notsupported", 400, "The reference names an entity that is not supported.",
+        "Write '{{ ref:things/<thingId>/policyId }}'.")
+    public static let referenceUnknownField = ErrorRow(
+        "placeholder:placeholder.reference.unknownfield", 400, "The referenced entity does not have this field.",
+        "Write '{{ ref:things/<thingId>/policyId }}'.")
     public static let unknownTopicPath = ErrorRow(
         "protocoladapter:unknown.topicpath", 400, "The topic is malformed or does not fit the path.",
         "A topic is 'namespace/name/things/twin/commands/modify' or one of its siblings.")
@@ -59,6 +65,8 @@ public enum GeneralErrorTable {
         "json.fieldselector.invalid", 400, "The field selector is not valid.",
         "Name fields separated by commas; every '(' needs its ')'.")
     public static let headerInvalid = ErrorRow("header.invalid", 400, "The value of a header is not valid.")
+    public static let headerNotSupported = ErrorRow(
+        "header.notsupported", 400, "The header is not supported for this resource.")
     public static let headersTooLarge = ErrorRow(
         "headers.too.large", 431, "The headers are larger than allowed.", "All headers together may have 5120 bytes.")
     public static let timeoutInvalid = ErrorRow(
@@ -87,7 +95,8 @@ public enum GeneralErrorTable {
     public static let all: [ErrorRow] = [
         policyIDInvalid, policyNotFound, policyNotModifiable, policyNotCreatable, policyIDNotSettable, policyTooLarge,
         policyPreconditionFailed, policyPreconditionNotModified, connectionIDInvalid, enforcementFailed, mappingFailed,
-        sendingFailed, placeholderUnresolved, unknownTopicPath, unknownPath, jsonInvalid, jsonFieldMissing,
+        sendingFailed, placeholderUnresolved, referenceNotSupported, referenceUnknownField,
+        headerNotSupported, unknownTopicPath, unknownPath, jsonInvalid, jsonFieldMissing,
         jsonFormatInvalid, jsonKeyInvalid, jsonPointerInvalid, fieldSelectorInvalid, headerInvalid, headersTooLarge,
         timeoutInvalid, mediaTypeUnsupported, signalUnsupported, authenticationFailed, methodNotAllowed,
         serviceUnavailable, duplicateHeader, commandTimeout, internalError,

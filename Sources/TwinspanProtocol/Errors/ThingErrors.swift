@@ -83,6 +83,12 @@ public enum ThingErrorTable {
         "The state did not match the condition, or READ on a field it names is missing.")
     public static let conditionInvalid = ErrorRow(
         "things:condition.invalid", 400, "The condition is not a valid RQL expression.", nil)
+    public static let metadataHeadersConflict = ErrorRow(
+        "things:metadata.headersconflict", 400, "Multiple metadata headers were specified.",
+        "Give only one of put-metadata, get-metadata and delete-metadata.")
+    public static let metadataNotModifiable = ErrorRow(
+        "things:metadata.notmodifiable", 400, "Multiple occurrences of metadata per request is not allowed.",
+        "Give either '_metadata' in the value or the header put-metadata.")
     public static let fieldSelectionInvalid = ErrorRow(
         "things:field.selection.invalid", 400, "The field selection names a field that cannot be selected.", nil)
     public static let idsMissing = ErrorRow(
@@ -94,8 +100,8 @@ public enum ThingErrorTable {
             idInvalid, idNotSettable, idNotDeletable, policyIDNotDeletable, attributePointerInvalid,
             definitionIdentifierInvalid, featureDefinitionEmpty, mergeInvalid, policyInvalid, policyConflicting,
             notCreatable, notDeletable, conflict, tooLarge, unavailable, tooManyModifyingRequests,
-            preconditionFailed, preconditionNotModified, conditionFailed, conditionInvalid, fieldSelectionInvalid,
-            idsMissing,
+            preconditionFailed, preconditionNotModified, conditionFailed, conditionInvalid, metadataHeadersConflict,
+            metadataNotModifiable, fieldSelectionInvalid, idsMissing,
         ]
         + ThingResource.Kind.allCases.flatMap { [$0.notFoundRow, $0.notModifiableRow] }
 }
