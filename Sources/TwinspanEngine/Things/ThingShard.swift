@@ -1,6 +1,7 @@
 // A part of all things under one lock. Under the lock there is neither I/O nor a C call: what is missing is named,
 // loaded outside, and the command is judged again.
 import Synchronization
+import TwinspanJSON
 import TwinspanPolicies
 import TwinspanProtocol
 
@@ -39,6 +40,17 @@ final class PolicyShelf: Sendable {
         content.withLock { content in
             guard let slot = content.cache.slot(of: id) else { return nil }
             return content.cache.read(slot: slot) { ($0.state.enforcer, $0.sequence) }
+        }
+    }
+
+    /// The JSON of a policy that is loaded, and its enforcer with it; nil when there is none.
+    func document(_ id: PolicyID) -> (text: JSONText, enforcer: PolicyEnforcer, sequence: Int64)? {
+        content.withLock { content in
+            guard let slot = content.cache.slot(of: id) else { return nil }
+            return content.cache.read(slot: slot) { entry in
+                guard let text = entry.state.text, let enforcer = entry.state.enforcer else { return nil }
+                return (text, enforcer, entry.sequence)
+            }
         }
     }
 }
