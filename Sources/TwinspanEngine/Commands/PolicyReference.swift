@@ -57,8 +57,13 @@ struct PolicyReference: Sendable, Equatable {
 }
 
 /// What a reference named when it was looked up.
-struct ReferredPolicy: Sendable {
+final class ReferredPolicy: Sendable {
     let policyID: PolicyID
     /// What the answer rests on; the creation rests on it too.
     let ticket: CommitTicket
+
+    init(policyID: PolicyID, ticket: CommitTicket) {
+        self.policyID = policyID
+        self.ticket = ticket
+    }
 }

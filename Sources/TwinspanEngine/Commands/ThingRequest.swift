@@ -3,29 +3,26 @@
 import TwinspanJSON
 import TwinspanProtocol
 
-/// A command that is ready to be judged.
+/// What was read of a command. The command itself is handed on beside it: each copy of it costs a dozen references, and
+/// of this nearly always nothing.
 struct ThingRequest: Sendable {
-    let command: ThingCommand
     /// What the headers ask for; nil when they ask for nothing.
     let terms: ThingTerms?
-    /// The members of the value of a create, modify or merge at the root.
-    let whole: JSONObject?
-    /// The policy id in that value; nil when it is left out or null.
-    let policyID: PolicyID?
+    /// The value of a create, modify or merge at the root.
+    let whole: WholeThing?
     /// What `_copyPolicyFrom` refers to, once it has been looked up.
     var referred: ReferredPolicy?
 
     /// Throws whatever is wrong with the command in itself.
     init(_ command: ThingCommand) throws(TwinspanError) {
-        self.command = command
         terms = try ThingTerms.read(command)
         guard command.isModifying, command.action != .delete else {
-            (whole, policyID) = (nil, nil)
+            whole = nil
             return
         }
         guard let value = command.value else { throw .jsonInvalid("The value of the command is missing.") }
         guard command.resource.kind == .thing else {
-            (whole, policyID) = (nil, nil)
+            whole = nil
             if command.action == .modify {
                 try ThingForm.check(value, for: command.resource)
             } else if command.resource.kind == .policyID, value.isNull {
@@ -34,7 +31,7 @@ struct ThingRequest: Sendable {
             return
         }
         let object = try Self.object(value, command)
-        policyID = try Self.policyID(object, command.action)
+        let policyID = try Self.policyID(object, command.action)
         if object["_policy"] != nil, object["_copyPolicyFrom"] != nil {
             throw ThingErrorTable.policyConflicting.error()
         }
@@ -42,7 +39,7 @@ struct ThingRequest: Sendable {
             throw ThingErrorTable.metadataNotModifiable.error()
         }
         if command.action != .merge { try ThingForm.check(members: object) }
-        whole = object
+        whole = WholeThing(members: object, policyID: policyID)
     }
 
     /// The object of a whole thing, or of its patch, whose id is that of the command if it has one.
@@ -70,5 +67,17 @@ struct ThingRequest: Sendable {
         }
         guard let text = given.string else { throw .jsonInvalid("The policyId is not a string.") }
         return try PolicyID(text)
+    }
+}
+
+/// The value of a command on a whole thing. A class, as commands on parts have none and are what there is most of.
+final class WholeThing: Sendable {
+    let members: JSONObject
+    /// The policy id among them; nil when it is left out or null.
+    let policyID: PolicyID?
+
+    init(members: JSONObject, policyID: PolicyID?) {
+        self.members = members
+        self.policyID = policyID
     }
 }

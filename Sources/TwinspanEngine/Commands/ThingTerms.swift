@@ -21,8 +21,10 @@ final class ThingTerms: Sendable {
     /// The terms of a command; nil when no header asks for anything. Throws `header.invalid`, `header.notsupported` and
     /// `things:condition.invalid`.
     static func read(_ command: ThingCommand) throws(TwinspanError) -> ThingTerms? {
-        for entry in command.headers.entries {
-            switch entry.known {
+        let entries = command.headers.entries
+        // By index, because a copy of each entry would cost more than the look at its tag.
+        for index in entries.indices {
+            switch entries[index].known {
             case .condition, .mergeThingPatchConditions, .ifMatch, .ifNoneMatch, .ifEqual, .putMetadata, .getMetadata,
                 .deleteMetadata, .allowPolicyLockout:
                 return try ThingTerms(command)

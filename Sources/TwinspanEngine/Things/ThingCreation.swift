@@ -34,10 +34,11 @@ struct ThingCreation {
     private(set) var choice: PolicyChoice
 
     /// Reads the value of a create, or of a modify or merge at the root of a thing that does not exist.
-    init(_ request: ThingRequest) throws(TwinspanError) {
-        command = request.command
+    init(_ command: ThingCommand, _ request: ThingRequest) throws(TwinspanError) {
+        self.command = command
         terms = request.terms
-        guard var object = request.whole else { throw .jsonInvalid("The thing is not a JSON object.") }
+        guard let whole = request.whole else { throw .jsonInvalid("The thing is not a JSON object.") }
+        var object = whole.members
         if command.action == .merge {
             // A merge that creates loses its nulls first, then follows the rules of create (§6.2).
             object = JSONMergePatch.removingNulls(.object(object)).object ?? JSONObject()
@@ -45,7 +46,7 @@ struct ThingCreation {
             try ThingForm.check(members: object)
         }
         self.object = object
-        choice = try Self.choice(object, request.policyID, thingID: command.thingID)
+        choice = try Self.choice(object, whole.policyID, thingID: command.thingID)
     }
 
     /// Puts in what a reference names; returns the reference when that is not known, or not any more. `epoch` is the

@@ -30,8 +30,8 @@ extension ThingJudge {
     /// The patch without what a client may not write.
     private func writable(_ given: JSONText) -> JSONText {
         guard let whole = request.whole else { return given }
-        let rest = ThingForm.writablePatch(whole)
-        return rest.count < whole.count ? JSONText(.object(rest)) : given
+        let rest = ThingForm.writablePatch(whole.members)
+        return rest.count < whole.members.count ? JSONText(.object(rest)) : given
     }
 
     /// What is left of the patch after its conditions and after minimising; nil when its conditions left nothing.

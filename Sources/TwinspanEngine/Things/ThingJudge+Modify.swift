@@ -35,7 +35,8 @@ extension ThingJudge {
     private var wholeThing: JSONText? {
         request.whole.map { whole in
             ThingForm.thing(
-                whole, id: command.thingID, policyID: request.policyID ?? state.policyID ?? command.thingID.policyID)
+                whole.members, id: command.thingID,
+                policyID: whole.policyID ?? state.policyID ?? command.thingID.policyID)
         }
     }
 

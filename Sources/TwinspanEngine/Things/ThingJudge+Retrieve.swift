@@ -43,10 +43,10 @@ extension ThingJudge {
 
     /// The readable part of the policy; nil when nothing of it may be read, which leaves the field out.
     private var visiblePolicy: JSONValue? {
-        guard let policy, let policyEnforcer,
-            policyEnforcer.isPartial(.read, .policy, .root, subjects: context, namespace: "")
+        guard let policy,
+            policy.enforcer.isPartial(.read, .policy, .root, subjects: context, namespace: "")
         else { return Optional<JSONValue>.none }
-        return policyEnforcer.view(of: policy.value, type: .policy, base: .root, subjects: context, namespace: "")
+        return policy.enforcer.view(of: policy.text.value, type: .policy, base: .root, subjects: context, namespace: "")
     }
 
     /// The selected fields. A selector is relative to the resource; it is applied from the root, where its wildcard

@@ -16,6 +16,7 @@ struct ThingVerdict {
 
 /// The facts a command on an existing thing is judged by.
 struct ThingJudge {
+    let command: ThingCommand
     let request: ThingRequest
     let state: ThingState
     let text: JSONText
@@ -23,14 +24,11 @@ struct ThingJudge {
     let context: AuthorizationContext
     let limits: TwinLimits
     let now: Timestamp
-    /// The policy's JSON, for a retrieve that selects `_policy`.
-    var policy: JSONText?
-    /// The enforcer of that very revision.
-    var policyEnforcer: PolicyEnforcer?
+    /// The policy, for a retrieve that selects `_policy`.
+    var policy: PolicyDocument?
 
-    var command: ThingCommand { request.command }
     var terms: ThingTerms? { request.terms }
-    var path: JSONPointer { request.command.resource.path }
+    var path: JSONPointer { command.resource.path }
 
     /// Judges a command on a thing that exists and whose policy exists.
     func verdict() throws(TwinspanError) -> ThingVerdict {

@@ -21,6 +21,19 @@ final class ThingShard: Sendable {
     }
 }
 
+/// A policy as a retrieve inlines it: text, enforcer and sequence of one revision.
+final class PolicyDocument: Sendable {
+    let text: JSONText
+    let enforcer: PolicyEnforcer
+    let sequence: Int64
+
+    init(text: JSONText, enforcer: PolicyEnforcer, sequence: Int64) {
+        self.text = text
+        self.enforcer = enforcer
+        self.sequence = sequence
+    }
+}
+
 /// All policies that are in use, under a lock of their own (lock order: thing shard → policies → commit queue).
 final class PolicyShelf: Sendable {
     struct Content {
@@ -44,12 +57,12 @@ final class PolicyShelf: Sendable {
     }
 
     /// The JSON of a policy that is loaded, and its enforcer with it; nil when there is none.
-    func document(_ id: PolicyID) -> (text: JSONText, enforcer: PolicyEnforcer, sequence: Int64)? {
+    func document(_ id: PolicyID) -> PolicyDocument? {
         content.withLock { content in
             guard let slot = content.cache.slot(of: id) else { return nil }
             return content.cache.read(slot: slot) { entry in
                 guard let text = entry.state.text, let enforcer = entry.state.enforcer else { return nil }
-                return (text, enforcer, entry.sequence)
+                return PolicyDocument(text: text, enforcer: enforcer, sequence: entry.sequence)
             }
         }
     }

@@ -19,7 +19,7 @@ extension TwinEngine {
         }
         // Each round loads one missing entity; more rounds mean that memory is so small that one load evicts another.
         for _ in 0..<32 {
-            switch attempt(request, as: context, origin: origin) {
+            switch attempt(command, request, as: context, origin: origin) {
             case .done(let outcome): return outcome
             case .needsThing:
                 if let failure = load(command.thingID) { return unavailable(failure) }
@@ -46,7 +46,7 @@ extension TwinEngine {
         }
         // A second round when the command refers to another thing.
         for _ in 0..<2 {
-            switch attempt(request, as: context, origin: origin) {
+            switch attempt(command, request, as: context, origin: origin) {
             case .done(let outcome): return outcome
             case .needsThing, .needsPolicy: return nil
             case .needsReference(let reference):
@@ -74,13 +74,12 @@ extension TwinEngine {
         case done(Outcome<ThingResponse>)
         case needsThing
         case needsPolicy(PolicyID)
-        case needsReference(PolicyReference)
+        indirect case needsReference(PolicyReference)
     }
 
     private func attempt(
-        _ request: ThingRequest, as context: AuthorizationContext, origin: ConnectionID?
+        _ command: ThingCommand, _ request: ThingRequest, as context: AuthorizationContext, origin: ConnectionID?
     ) -> Attempt {
-        let command = request.command
         let now = clock.now
         let shard = shards[shardIndex(of: command.thingID)]
         return shard.content.withLock { content in
@@ -90,7 +89,8 @@ extension TwinEngine {
             }
             let entry = content.cache[slot]
             guard let text = entry.state.text else {
-                return create(request, slot: slot, entry: entry, as: context, origin: origin, now: now, &content)
+                return create(
+                    command, request, slot: slot, entry: entry, as: context, origin: origin, now: now, &content)
             }
             guard let policyID = entry.state.policyID, let policy = policies.loaded(policyID) else {
                 guard let policyID = entry.state.policyID else {
@@ -103,13 +103,14 @@ extension TwinEngine {
                 return .done(failed(policyLost(command, policyID), dependsOn))
             }
             var judge = ThingJudge(
-                request: request, state: entry.state, text: text, enforcer: enforcer, context: context,
+                command: command, request: request, state: entry.state, text: text, enforcer: enforcer,
+                context: context,
                 limits: settings.limits, now: now)
             if command.fields?.selects("_policy") == true {
                 // Asked for again, because the policy may have changed since: view and text must be of one revision.
                 guard let document = policies.document(policyID) else { return .needsPolicy(policyID) }
                 dependsOn = max(dependsOn, document.sequence)
-                (judge.policy, judge.policyEnforcer) = (document.text, document.enforcer)
+                judge.policy = document
             }
             do throws(TwinspanError) {
                 let verdict = try judge.verdict()
@@ -128,15 +129,14 @@ extension TwinEngine {
     }
 
     private func create(
-        _ request: ThingRequest, slot: Int, entry: EntityCache<ThingID, ThingState>.Entry,
+        _ command: ThingCommand, _ request: ThingRequest, slot: Int, entry: EntityCache<ThingID, ThingState>.Entry,
         as context: AuthorizationContext, origin: ConnectionID?, now: Timestamp, _ content: inout ThingShard.Content
     ) -> Attempt {
-        let command = request.command
         guard request.whole != nil else { return .done(failed(.thingNotFound(command.thingID), entry.sequence)) }
         // A refusal depends on the policies it was judged by as much as a success does.
         var dependsOn = entry.sequence
         do throws(TwinspanError) {
-            var creation = try ThingCreation(request)
+            var creation = try ThingCreation(command, request)
             if let reference = creation.resolve(request.referred, epoch: gate.epoch) {
                 return .needsReference(reference)
             }
