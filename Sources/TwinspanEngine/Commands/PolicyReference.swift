@@ -52,7 +52,8 @@ struct PolicyReference: Sendable, Equatable {
     }
 
     private static func unknownField(_ id: ThingID) -> TwinspanError {
-        PlaceholderErrorTable.referenceUnknownField.error("The thing '\(id)' does not have the field that is referred to.")
+        PlaceholderErrorTable.referenceUnknownField.error(
+            "The thing '\(id)' does not have the field that is referred to.")
     }
 }
 
