@@ -7,7 +7,7 @@ import TwinspanConnections
 final class ConnectionCounters: Sendable {
     /// Outcomes without a reason, in the order in which they are shown.
     enum Outcome: Int, CaseIterable {
-        case received, mapped, committed, unchanged, acknowledged, replied
+        case received, mapped, committed, unchanged, served, acknowledged, replied
         case offered, filtered, published
 
         var direction: ConnectionSnapshot.Counter.Direction {

@@ -118,7 +118,7 @@ public struct MessageTrace: Sendable {
             let subjects = try tracer.subjects()
             note(.authorised, "as \(subjects.joined(separator: ", "))")
             kind = .headers
-            let thingID = envelope.topic.group == .things ? try ThingID(envelope.topic.entityID) : nil
+            let thingID = try envelope.topic.thingID
             tracer.mapHeaders(&envelope, thingID)
             guard envelope.headers.byteCount <= SourcePipeline.headerBytesMax else {
                 throw GeneralErrorTable.headersTooLarge.error()
@@ -131,8 +131,10 @@ public struct MessageTrace: Sendable {
                 note(.enforced, "not asked for by this source")
             }
             kind = .command
-            let command = try ThingCommand(envelope)
-            commands.append("\(command.action) \(command.thingID)")
+            let signal = try Signal(envelope)
+            try signal.checkIsAcceptedFromOutside()
+            try SignalCheck.check(signal)
+            commands.append(Self.summary(signal))
         } catch {
             fail(kind, envelope.topic.text, error, envelope.topic, envelope.headers, tracer)
         }
@@ -160,6 +162,16 @@ public struct MessageTrace: Sendable {
     private static func summary(_ envelope: Envelope) -> String {
         let value = envelope.value.map { " = \(shortened(String(decoding: $0.bytes, as: UTF8.self)))" } ?? ""
         return "\(envelope.topic.text)  \(envelope.path)\(value)"
+    }
+
+    /// The signal in two or three words, e.g. `modify org.plant:pump-7`.
+    private static func summary(_ signal: Signal) -> String {
+        if case .thingCommand(let command) = signal, command.channel == .twin {
+            return "\(command.action) \(command.thingID)"
+        }
+        let topic = signal.envelope.topic
+        let channel = topic.channel.map { "\($0.rawValue) " } ?? ""
+        return "\(topic.group.rawValue) \(channel)\(topic.criterion.text) of \(topic.entityID)"
     }
 
     private static func summary(_ headers: DittoHeaders) -> String {

@@ -91,9 +91,10 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
 
         /// A commit that failed between two messages has rejected the first, though the second may be committed with
         /// the same sequence: then the batch goes back as a whole.
-        mutating func note(_ newer: Int64) {
-            if let epoch, epoch != newer { isRefused = true }
-            epoch = newer
+        mutating func note(_ ticket: CommitTicket) {
+            if let epoch, epoch != ticket.epoch { isRefused = true }
+            epoch = ticket.epoch
+            sequence = max(sequence, ticket.sequence)
         }
     }
 
@@ -148,14 +149,16 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         tally.mapped += 1
         do throws(TwinspanError) {
             let context = try self.context(source, transport)
-            let thingID = envelope.topic.group == .things ? try ThingID(envelope.topic.entityID) : nil
+            let thingID = try envelope.topic.thingID
             mapHeaders(&envelope, source, transport, thingID)
             if envelope.headers.byteCount > Self.headerBytesMax { throw GeneralErrorTable.headersTooLarge.error() }
             if let enforced { try enforce(source, enforced, envelope, transport, thingID) }
-            let command = try ThingCommand(envelope)
+            let signal = try Signal(envelope)
+            guard case .thingCommand(let command) = signal, command.isPlain else {
+                return serve(signal, as: context, source, transport, envelope, &tally)
+            }
             let outcome = engine.execute(command, as: context, origin: connection.id)
-            tally.sequence = max(tally.sequence, outcome.ticket.sequence)
-            tally.note(outcome.ticket.epoch)
+            tally.note(outcome.ticket)
             switch outcome.result {
             case .success(let response):
                 if command.isModifying { tally.committed += 1 } else { tally.unchanged += 1 }
@@ -172,6 +175,32 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         } catch {
             refuse(error, stage: "signal", source, transport, envelope.topic, envelope.headers)
         }
+    }
+
+    /// Everything but plain twin commands: what it comes to is known later, on any thread, and never before the commit.
+    /// The message itself waits for that commit alone.
+    private func serve(
+        _ signal: Signal, as context: AuthorizationContext, _ source: CompiledSource, _ transport: TransportHeaders,
+        _ envelope: Envelope, _ tally: inout BatchTally
+    ) {
+        let responder = LiveResponder(connection.id, kind: .connection)
+        let ticket = engine.serve(
+            signal, as: context, from: responder,
+            ended: { [self] end in
+                // The message comes again, so it has not ended here.
+                if end.failure?.status == 503 { return }
+                if let failure = end.failure {
+                    count(failure, stage: "signal", transport, envelope.headers)
+                } else if let fate = end.fate, fate != .counted {
+                    counters.add(.dropped, .inbound, reason: fate.reason)
+                } else {
+                    counters.add(.served)
+                }
+                guard let answer = end.envelope else { return }
+                let type: ReplyTarget.ResponseType = end.failure == nil ? .response : .error
+                reply(answer, type, nil, source, transport, envelope)
+            })
+        tally.note(ticket)
     }
 
     private func context(
@@ -236,6 +265,13 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         _ error: TwinspanError, stage: String, _ source: CompiledSource, _ transport: TransportHeaders,
         _ topic: TopicPath?, _ headers: DittoHeaders, _ ticket: CommitTicket? = nil
     ) {
+        count(error, stage: stage, transport, headers)
+        guard headers.isResponseRequired else { return }
+        let envelope = error.envelope(topic: topic, headers: headers)
+        reply(envelope, .error, ticket, source, transport, nil)
+    }
+
+    private func count(_ error: TwinspanError, stage: String, _ transport: TransportHeaders, _ headers: DittoHeaders) {
         let isDenial =
             error.status == 403 || error.code == GeneralErrorTable.enforcementFailed.code
             || error.code == GeneralErrorTable.placeholderUnresolved.code
@@ -246,9 +282,6 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
                 "stage": "\(stage)", "address": "\(transport.address.prefix(120))", "error": "\(error.message)",
                 "correlation.id": "\(headers.correlationID ?? "none")",
             ])
-        guard headers.isResponseRequired else { return }
-        let envelope = error.envelope(topic: topic, headers: headers)
-        reply(envelope, .error, ticket, source, transport, nil)
     }
 
     private func reply(
@@ -278,6 +311,33 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         resolver.path = envelope?.path
         resolver.thingID = thingID
         return resolver
+    }
+}
+
+extension TopicPath {
+    /// The thing it names; nil for other entities and for several things at once. Throws `things:id.invalid`.
+    var thingID: ThingID? {
+        get throws(TwinspanError) { group == .things && name != "_" ? try ThingID(entityID) : nil }
+    }
+}
+
+extension ThingCommand {
+    /// Whether it is for the twin and asks for nothing but its answer.
+    fileprivate var isPlain: Bool {
+        channel == .twin && headers[.requestedAcks] == nil && headers[.liveChannelCondition] == nil
+    }
+}
+
+extension AnswerFate {
+    /// The word in counters.
+    fileprivate var reason: String {
+        switch self {
+        case .counted: "counted"
+        case .unknown: "nobody-waits"
+        case .duplicate: "answered-before"
+        case .notRequested: "not-requested"
+        case .invalid: "unfit-answer"
+        }
     }
 }
 

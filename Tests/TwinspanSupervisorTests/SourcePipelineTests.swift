@@ -331,4 +331,79 @@ struct SourcePipelineTests {
         #expect(counts["replied"] == 1)
         #expect(counts["dropped/reply-queue-full"] == 1)
     }
+
+    /// An envelope of any topic.
+    private static func envelope(_ topic: String, _ path: String, _ rest: String = "") -> String {
+        #"{"topic":"\#(topic)","headers":{"correlation-id":"c"},"path":"\#(path)"\#(rest)}"#
+    }
+
+    @Test("commands on policies and on several things are carried out and answered")
+    func otherCommands() throws {
+        let rig = try PipelineRig()
+        let inlet = try rig.inlet(Self.source(replyTo: "replies"))
+        #expect(settle(inlet, batch([("in/x", command("create", "t", "/", "{}"))])) == .committed)
+        let subject = Self.envelope(
+            "n/t/policies/commands/modify", "/entries/DEFAULT/subjects/https://idp/x:y", #","value":{"type":"t"}"#)
+        let several = Self.envelope(
+            "_/_/things/twin/commands/retrieve", "/", #","value":{"thingIds":["n:t","n:none"]}"#)
+        #expect(settle(inlet, batch([("in/x", subject), ("in/x", several)])) == .committed)
+        let answers = try answers(rig)
+        #expect(answers.map { $0.object?["status"] } == [201, 201, 200])
+        #expect(answers[1].object?["path"] == "/entries/DEFAULT/subjects/https://idp/x:y")
+        #expect(answers[2].object?["value"]?.array?.count == 1)
+        #expect(rig.counts["served"] == 2)
+    }
+
+    @Test("a message reaches its subscriber, the answer its sender; who answers late is counted")
+    func messages() throws {
+        let rig = try PipelineRig()
+        let inlet = try rig.inlet(Self.source(replyTo: "replies"))
+        #expect(settle(inlet, batch([("in/x", command("create", "t", "/", "{}"))])) == .committed)
+        let device = LiveSubscription(
+            topics: [LiveTopic(.messages)], subjects: EngineRig.owner, session: try ConnectionID("device"),
+            declaredAcks: [], capacity: 10, byteCapacity: 1 << 20, wake: {}, onOverflow: { _ in })
+        try rig.rig.engine.live.add(device)
+        let ask = Self.envelope("n/t/things/live/messages/ask", "/inbox/messages/ask", #","value":1"#)
+        #expect(settle(inlet, batch([("in/x", ask)])) == .committed)
+        let delivery = try #require(device.take().first)
+        #expect(delivery.envelope.topic.text == "n/t/things/live/messages/ask")
+        var answer = delivery.envelope
+        answer.status = 204
+        answer.value = nil
+        let fate = try rig.rig.engine.live.answer(
+            try Message(answer), from: LiveResponder(try ConnectionID("device"), kind: .session))
+        #expect(fate == .counted)
+        #expect(try answers(rig).map { $0.object?["status"] } == [201, 204])
+
+        let late = Self.envelope("n/t/things/live/messages/ask", "/inbox/messages/ask", #","status":200"#)
+        #expect(settle(inlet, batch([("in/x", late)])) == .committed)
+        #expect(rig.counts["dropped/nobody-waits"] == 1)
+    }
+
+    @Test("what only the server sends, and what is not served yet, is refused with its code")
+    func refusedTopics() throws {
+        let rig = try PipelineRig()
+        let inlet = try rig.inlet(Self.source(replyTo: "replies"))
+        let event = Self.envelope("n/t/things/twin/events/modified", "/attributes/a", #","value":1"#)
+        let search = Self.envelope("_/_/things/twin/search/subscribe", "/", #","value":{}"#)
+        #expect(settle(inlet, batch([("in/x", event), ("in/x", search)])) == .committed)
+        let codes = try answers(rig).map { $0.value(at: JSONPointer(segments: ["value", "error"]))?.string }
+        #expect(codes == ["protocoladapter:unknown.topicpath", "signal.unsupported"])
+    }
+
+    @Test("a closed store takes messages and policy commands no more than twin commands")
+    func closedForAll() throws {
+        let rig = try PipelineRig()
+        let inlet = try rig.inlet(Self.source(replyTo: "replies"))
+        rig.rig.engine.stop()
+        for text in [
+            Self.envelope("n/t/policies/commands/retrieve", "/"),
+            Self.envelope("n/t/things/live/messages/ask", "/inbox/messages/ask"),
+            command("modify", "t", "/attributes/a", "1", headers: #"{"requested-acks":["twin-persisted","x:y"]}"#),
+        ] {
+            let messages = batch([("in/x", text)])
+            #expect(inlet.settlement(of: inlet.accept(messages), patience: .seconds(5)) == .rejected, "\(text)")
+            #expect(rig.sent().isEmpty)
+        }
+    }
 }

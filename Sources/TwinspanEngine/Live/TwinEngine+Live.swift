@@ -12,59 +12,65 @@ public import TwinspanProtocol
 public typealias SignalRequester = @Sendable (SignalAnswer) -> Void
 
 extension TwinEngine {
-    /// Sends a message to or from a thing. A missing correlation id is made up.
+    /// Sends a message to or from a thing. A missing correlation id is made up. Returns the commit of what it was judged
+    /// by.
+    @discardableResult
     public func send(
         _ message: Message, as sender: AuthorizationContext, origin: ConnectionID? = nil,
         requester: @escaping SignalRequester
-    ) {
+    ) -> CommitTicket {
         do throws(TwinspanError) {
             try message.checkSize(settings.limits.messageBytes)
             let terms = try LiveTerms(message.headers, for: .liveRequest)
-            try forward(
+            return try forward(
                 .message(message), .message(message), message.headers, message.thingID, terms, sender, origin, nil,
                 requester
             ) { judge throws(TwinspanError) in try judge.check(message) }
         } catch {
             requester(.failure(error))
+            return settlement(of: error)
         }
     }
 
-    /// Sends a live event. Nobody answers it; custom acknowledgements may be requested.
+    /// Sends a live event. Nobody answers it; custom acknowledgements may be requested. Returns the commit of what it
+    /// was judged by.
+    @discardableResult
     public func send(
         _ event: LiveEvent, as sender: AuthorizationContext, origin: ConnectionID? = nil,
         requester: @escaping SignalRequester
-    ) {
+    ) -> CommitTicket {
         do throws(TwinspanError) {
             let terms = try LiveTerms(event.headers, for: .liveEvent)
-            try forward(
+            return try forward(
                 .event(event), .event, event.headers, event.thingID, terms, sender, origin, nil, requester
             ) { judge throws(TwinspanError) in try judge.check(event) }
         } catch {
             requester(.failure(error))
+            return settlement(of: error)
         }
     }
 
     /// Carries out a command on the twin, or sends it to the device when its channel is live, and gathers what it has
     /// asked for: the response, acknowledgements, or both. A retrieve may choose its channel by a condition (§7.4).
-    /// Returns the commit of the change it makes; nil when it makes none.
+    /// Returns the commit of its change, or of what it was judged by.
     @discardableResult
     public func request(
         _ command: ThingCommand, as sender: AuthorizationContext, origin: ConnectionID? = nil,
         requester: @escaping SignalRequester
-    ) -> CommitTicket? {
+    ) -> CommitTicket {
         do throws(TwinspanError) {
             let hasCondition = command.headers[.liveChannelCondition] != nil
             if hasCondition, command.isModifying { throw ThingErrorTable.liveConditionNotAllowed.error() }
             switch command.channel {
-            case .twin where hasCondition: try requestByCondition(command, sender, origin, requester)
+            case .twin where hasCondition: return try requestByCondition(command, sender, origin, requester)
             case .twin: return try requestTwin(command, sender, origin, requester)
-            case .live where hasCondition: try requestByCondition(command, sender, origin, requester)
-            case .live: try requestLive(command, sender, origin, requester)
+            case .live where hasCondition: return try requestByCondition(command, sender, origin, requester)
+            case .live: return try requestLive(command, sender, origin, requester)
             }
         } catch {
             requester(.failure(error))
+            return settlement(of: error)
         }
-        return nil
     }
 
     // MARK: Twin
@@ -72,13 +78,13 @@ extension TwinEngine {
     private func requestTwin(
         _ given: ThingCommand, _ sender: AuthorizationContext, _ origin: ConnectionID?,
         _ requester: @escaping SignalRequester
-    ) throws(TwinspanError) -> CommitTicket? {
+    ) throws(TwinspanError) -> CommitTicket {
         var command = given
         let terms = try LiveTerms(command.headers, for: command.isModifying ? .twinChange : .twinQuery)
         // A retrieve whose answer nobody wants is dropped (§6.1).
         if !command.isModifying, !terms.isResponseRequired {
             requester(.accepted)
-            return nil
+            return ticket(0)
         }
         let patience = terms.timeout == 0 ? LiveTerms.longestWait : terms.timeout
         // It waits before its event can be published: acknowledgements may come at once.
@@ -98,7 +104,7 @@ extension TwinEngine {
             case .success(let response): live.change(place.number) { $0.commit(response) }
             }
         }
-        return command.isModifying ? outcome.ticket : nil
+        return outcome.settlement
     }
 
     // MARK: Live
@@ -106,7 +112,7 @@ extension TwinEngine {
     private func requestLive(
         _ command: ThingCommand, _ sender: AuthorizationContext, _ origin: ConnectionID?,
         _ requester: @escaping SignalRequester
-    ) throws(TwinspanError) {
+    ) throws(TwinspanError) -> CommitTicket {
         if command.action == .create { throw TwinspanError.notCreatableOnLive }
         let terms = try LiveTerms(command.headers, for: .liveRequest)
         var smart: SmartChannel?
@@ -117,7 +123,7 @@ extension TwinEngine {
             smart?.fallback = Self.answer(outcome.result, SmartChannel().headers(.twin))
             ticket = outcome.ticket
         }
-        try forward(
+        return try forward(
             .command(command), .command(command), command.headers, command.thingID, terms, sender, origin, smart,
             requester, alsoAfter: ticket
         ) { judge throws(TwinspanError) in try judge.check(command) }
@@ -127,10 +133,13 @@ extension TwinEngine {
     private func requestByCondition(
         _ command: ThingCommand, _ sender: AuthorizationContext, _ origin: ConnectionID?,
         _ requester: @escaping SignalRequester
-    ) throws(TwinspanError) {
+    ) throws(TwinspanError) -> CommitTicket {
         let terms = try LiveTerms(command.headers, for: .liveRequest)
         let fallsBack = try Self.fallsBackToTwin(command.headers)
-        if !terms.isResponseRequired { return requester(.accepted) }
+        if !terms.isResponseRequired {
+            requester(.accepted)
+            return ticket(0)
+        }
         let facts = facts(about: command.thingID)
         let outcome = execute(twin(command), as: sender, origin: origin)
         let early: SignalAnswer
@@ -164,6 +173,7 @@ extension TwinEngine {
         whenCommitted(facts.ticket, outcome.ticket) { [live] isCommitted in
             live.finish(place.number, with: isCommitted ? early : .failure(ThingErrorTable.unavailable.error()))
         }
+        return outcome.settlement
     }
 
     /// Judges a live signal, and lets it go to the subscribers once what it was judged by is committed.
@@ -172,7 +182,7 @@ extension TwinEngine {
         _ terms: LiveTerms, _ sender: AuthorizationContext, _ origin: ConnectionID?, _ smart: SmartChannel?,
         _ requester: @escaping SignalRequester, alsoAfter ticket: CommitTicket? = nil,
         check: (LiveJudge) throws(TwinspanError) -> PolicyEnforcer
-    ) throws(TwinspanError) {
+    ) throws(TwinspanError) -> CommitTicket {
         let facts = facts(about: thingID)
         let decision: Result<PolicyEnforcer, TwinspanError>
         do throws(TwinspanError) {
@@ -203,6 +213,7 @@ extension TwinEngine {
                 live.change(place.number) { $0.awaitsCommit = false }
             }
         }
+        return facts.settlement
     }
 
     // MARK: Pieces

@@ -7,78 +7,128 @@ public import TwinspanProtocol
 /// of all locks; must not block.
 public typealias SignalReply = @Sendable (Envelope?) -> Void
 
+/// What became of a signal.
+public struct SignalEnd: Sendable {
+    /// What is sent back; nil when the sender wants nothing, or nobody answers this kind of signal.
+    public var envelope: Envelope?
+    /// Why it was not carried out, also when the sender does not want to know.
+    public var failure: TwinspanError?
+    /// What became of an answer or an acknowledgement; nil for anything else.
+    public var fate: AnswerFate?
+}
+
+extension CommitTicket {
+    /// Of a signal that the engine does not take at the moment: whoever gave it in has to keep it.
+    static let refused = CommitTicket(sequence: .max, epoch: -1)
+}
+
 extension TwinEngine {
     /// Carries out a signal. Errors are answers too. Returns the commit that has to be done before the sender's message
-    /// is settled; nil when the signal changes nothing by itself.
+    /// is settled; it is rejected when the store refuses changes.
     ///
     /// Like `execute`, this may read from the store on the caller's thread; it waits for nothing else.
     @discardableResult
     public func serve(
+        _ signal: Signal, as sender: AuthorizationContext, from session: LiveResponder, reply: @escaping SignalReply
+    ) -> CommitTicket {
+        serve(signal, as: sender, from: session, ended: { reply($0.envelope) })
+    }
+
+    /// The same, for those who account for every signal.
+    @discardableResult
+    public func serve(
         _ signal: Signal, as sender: AuthorizationContext, from session: LiveResponder,
-        reply: @escaping SignalReply
-    ) -> CommitTicket? {
+        ended: @escaping @Sendable (SignalEnd) -> Void
+    ) -> CommitTicket {
         do throws(TwinspanError) {
             switch signal {
             case .thingCommand(let command):
-                return request(command, as: sender, origin: session.id) { reply(command.envelope(of: $0)) }
+                return request(command, as: sender, origin: session.id) { answer in
+                    ended(SignalEnd(envelope: command.envelope(of: answer), failure: answer.failure))
+                }
             case .retrieveThings(let command):
-                try command.headers.checkValues()
-                answer(execute(command, as: sender), to: signal, reply) { command.envelope(of: $0) }
+                let outcome = execute(command, as: sender)
+                return answer(outcome, to: signal, ended) { command.envelope(of: $0) }
             case .policyCommand(let command):
                 let outcome = execute(command, as: sender, origin: session.id)
                 commitSoon()
-                answer(outcome, to: signal, reply) { command.envelope(of: $0) }
-                return command.isModifying ? outcome.ticket : nil
+                return answer(outcome, to: signal, ended) { command.envelope(of: $0) }
             case .message(let message) where message.status == nil:
-                send(message, as: sender, origin: session.id) { reply(message.envelope(of: $0)) }
-            case .message(let response): _ = try live.answer(response, from: session)
-            case .thingResponse(let response) where response.channel == .live:
-                _ = try live.answer(LiveResponse(response), from: session)
-            case .error(let error) where error.topic.channel == .live:
-                _ = try live.answer(try LiveResponse(error), from: session)
-            case .acknowledgement(let acknowledgement): _ = try live.answer(acknowledgement, from: session.id)
+                return send(message, as: sender, origin: session.id) { answer in
+                    ended(SignalEnd(envelope: message.envelope(of: answer), failure: answer.failure))
+                }
             case .thingEvent(let event) where event.channel == .live:
                 let event = try LiveEvent(event)
-                send(event, as: sender, origin: session.id) { answer in
-                    reply(answer.envelope(topic: event.topic, headers: event.headers))
+                return send(event, as: sender, origin: session.id) { answer in
+                    let envelope = answer.envelope(topic: event.topic, headers: event.headers)
+                    ended(SignalEnd(envelope: envelope, failure: answer.failure))
                 }
             default:
-                try signal.checkIsAcceptedFromOutside()
-                throw GeneralErrorTable.signalUnsupported.error(
-                    "Signals of the topic '\(signal.envelope.topic.text.shortened)' are not served by this version.")
+                guard let fate = try fate(of: signal, from: session) else {
+                    try signal.checkIsAcceptedFromOutside()
+                    throw GeneralErrorTable.signalUnsupported.error(
+                        "Signals of the topic '\(signal.envelope.topic.text.shortened)' are not served by this version."
+                    )
+                }
+                ended(SignalEnd(fate: fate))
             }
-            if signal.isAnswered { reply(nil) }
         } catch {
             let envelope = signal.envelope
-            reply(envelope.headers.isResponseRequired ? error.envelope(envelope) : nil)
+            let isWanted = envelope.headers.isResponseRequired
+            ended(SignalEnd(envelope: isWanted ? error.envelope(envelope) : nil, failure: error))
         }
-        return nil
+        return ticket(0)
+    }
+
+    /// Hands an answer or an acknowledgement to whoever waits for it; nil for any other signal.
+    private func fate(of signal: Signal, from session: LiveResponder) throws(TwinspanError) -> AnswerFate? {
+        switch signal {
+        case .message(let response): try live.answer(response, from: session)
+        case .thingResponse(let response) where response.channel == .live:
+            try live.answer(LiveResponse(response), from: session)
+        case .error(let error) where error.topic.channel == .live:
+            try live.answer(try LiveResponse(error), from: session)
+        case .acknowledgement(let acknowledgement): try live.answer(acknowledgement, from: session.id)
+        default: nil
+        }
     }
 
     private func answer<Response: Sendable>(
-        _ outcome: Outcome<Response>, to signal: Signal, _ reply: @escaping SignalReply,
+        _ outcome: Outcome<Response>, to signal: Signal, _ ended: @escaping @Sendable (SignalEnd) -> Void,
         _ envelope: @escaping @Sendable (Response) -> Envelope
-    ) {
+    ) -> CommitTicket {
         let request = signal.envelope
-        guard request.headers.isResponseRequired else { return reply(nil) }
+        let isWanted = request.headers.isResponseRequired
         gate.whenKnown(outcome.ticket) { known in
-            guard known == .committed else { return reply(ThingErrorTable.unavailable.error().envelope(request)) }
-            switch outcome.result {
-            case .success(let response): reply(envelope(response))
-            case .failure(let error): reply(error.envelope(request))
+            switch known == .committed ? outcome.result : .failure(ThingErrorTable.unavailable.error()) {
+            case .success(let response): ended(SignalEnd(envelope: isWanted ? envelope(response) : nil))
+            case .failure(let error):
+                ended(SignalEnd(envelope: isWanted ? error.envelope(request) : nil, failure: error))
             }
         }
+        return outcome.settlement
     }
 }
 
-extension Signal {
-    /// Whether it is an answer itself, which nobody answers.
-    fileprivate var isAnswered: Bool {
-        switch self {
-        case .message(let message): message.status != nil
-        case .thingResponse, .error, .acknowledgement: true
-        default: false
-        }
+extension TwinspanError {
+    /// Whether nothing was judged because the store is closed: then the message must come again.
+    fileprivate var isOfClosedStore: Bool {
+        code == ThingErrorTable.unavailable.code || code == PolicyErrorTable.unavailable.code
+    }
+}
+
+extension Outcome {
+    /// The ticket that a message waits for.
+    var settlement: CommitTicket {
+        if case .failure(let error) = result, error.isOfClosedStore { return .refused }
+        return ticket
+    }
+}
+
+extension TwinEngine {
+    /// The ticket of a signal that was refused with this error before it was judged.
+    func settlement(of error: TwinspanError) -> CommitTicket {
+        error.isOfClosedStore ? .refused : ticket(0)
     }
 }
 
@@ -112,6 +162,11 @@ extension LiveEvent {
 }
 
 extension SignalAnswer {
+    fileprivate var failure: TwinspanError? {
+        if case .failure(let error) = self { return error }
+        return nil
+    }
+
     /// The envelope for the sender of a signal; nil when he wants none.
     func envelope(topic: TopicPath, headers: DittoHeaders) -> Envelope? {
         guard headers.isResponseRequired else { return nil }

@@ -61,7 +61,7 @@ struct ThingRequests: Sendable {
             let answer = try await calls.answer(to: command, as: api.context, patience: headers.waiting)
             return reply.success(
                 status: answer.status, value: answer.value, etag: answer.etag, revision: answer.revision,
-                isRequired: headers.isResponseRequired)
+                metadata: answer.metadata, isRequired: headers.isResponseRequired)
         } catch {
             guard error.isPrecondition else { throw error }
             return reply.failure(error, etag: error.etag)

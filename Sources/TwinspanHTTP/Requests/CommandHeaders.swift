@@ -92,8 +92,7 @@ struct CommandHeaders {
 
     /// Headers that change what a command means, and that come with later parts of the API.
     private static let notServed: [KnownHeader] = [
-        .liveChannelCondition, .atHistoricalRevision, .atHistoricalTimestamp, .putMetadata, .getMetadata,
-        .deleteMetadata, .mergeThingPatchConditions, .divertResponseToConnection,
+        .liveChannelCondition, .atHistoricalRevision, .atHistoricalTimestamp, .divertResponseToConnection,
     ]
 
     private func checkChannel() throws(TwinspanError) {

@@ -16,13 +16,15 @@ struct Reply {
 
     /// The success of a command.
     func success(
-        status: Int, value: JSONText?, etag: String?, revision: Int64?, isRequired: Bool = true
+        status: Int, value: JSONText?, etag: String?, revision: Int64?, metadata: JSONText? = nil,
+        isRequired: Bool = true
     ) -> Response {
         // Whoever does not ask for an answer gets none of its fields either.
         guard isRequired else { return Response(status: .accepted) }
         var fields = self.fields
         if let etag { fields.append(HTTPField(name: .eTag, value: etag)) }
         if let revision { fields.append(HTTPField(name: .entityRevision, value: String(revision))) }
+        if let metadata { fields.append(HTTPField(name: .dittoMetadata, value: metadata.asciiText)) }
         if status == 201 { fields.append(HTTPField(name: .location, value: location())) }
         guard status != 204, let value else { return Response(status: .init(code: status), headers: fields) }
         fields.append(HTTPField(name: .contentType, value: "application/json"))
@@ -71,4 +73,22 @@ extension HTTPField.Name {
     // The initialiser fails for illegal characters only, and these names are literals without any.
     static let correlationID = HTTPField.Name("correlation-id")!
     static let entityRevision = HTTPField.Name("entity-revision")!
+    /// The answer to `get-metadata` (spec/protocol.md §11).
+    static let dittoMetadata = HTTPField.Name("ditto-metadata")!
+}
+
+extension JSONText {
+    /// The text with everything beyond ASCII escaped, as header fields need it.
+    fileprivate var asciiText: String {
+        var text = ""
+        for unit in String(decoding: bytes, as: UTF8.self).utf16 {
+            if unit < 0x80 {
+                text.unicodeScalars.append(Unicode.Scalar(UInt8(unit)))
+            } else {
+                let digits = String(unit, radix: 16)
+                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
+        }
+        return text
+    }
 }
