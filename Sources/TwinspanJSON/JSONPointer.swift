@@ -101,16 +101,37 @@ extension JSONPointer: Hashable {
 extension JSONPointer: CustomStringConvertible {
     /// `/a/b`, the root as `/`. Each `~` is written as `~0`.
     public var description: String {
-        guard !isRoot else { return "/" }
         var written: [UInt8] = []
+        appendText(to: &written)
+        return String(decoding: written, as: UTF8.self)
+    }
+
+    /// Appends the text of `description`.
+    public func appendText(to output: inout [UInt8]) {
+        if isRoot { output.append(UInt8(ascii: "/")) }
         for segment in segments {
-            written.append(UInt8(ascii: "/"))
+            output.append(UInt8(ascii: "/"))
+            guard segment.utf8.contains(UInt8(ascii: "~")) else {
+                output.append(contentsOf: segment.utf8)
+                continue
+            }
             for byte in segment.utf8 {
-                written.append(byte)
-                if byte == UInt8(ascii: "~") { written.append(UInt8(ascii: "0")) }
+                output.append(byte)
+                if byte == UInt8(ascii: "~") { output.append(UInt8(ascii: "0")) }
             }
         }
-        return String(decoding: written, as: UTF8.self)
+    }
+
+    /// Appends the text as a JSON string with its quotes.
+    public func writeString(into output: inout [UInt8]) {
+        let isPlain = !segments.contains { $0.utf8.contains(UInt8(ascii: "~")) }
+        guard isPlain, !isRoot else { return JSONText.writeString(description, into: &output) }
+        output.append(UInt8(ascii: "\""))
+        for segment in segments {
+            output.append(UInt8(ascii: "/"))
+            JSONText.appendContent(segment, to: &output)
+        }
+        output.append(UInt8(ascii: "\""))
     }
 }
 

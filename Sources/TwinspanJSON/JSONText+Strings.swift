@@ -24,9 +24,44 @@ extension JSONText {
 
     /// Appends `string` as a JSON string with its quotes.
     public static func writeString(_ string: String, into output: inout [UInt8]) {
-        var writer = JSONWriter()
-        writer.string(string)
-        writer.move(to: &output)
+        output.append(UInt8(ascii: "\""))
+        appendContent(string, to: &output)
+        output.append(UInt8(ascii: "\""))
+    }
+
+    /// Appends what stands between the quotes of the JSON string for `string`. Runs of plain characters, nearly always
+    /// all of it, are copied at once.
+    static func appendContent(_ string: String, to output: inout [UInt8]) {
+        string.withBytes { bytes in
+            var start = 0
+            while start < bytes.count {
+                let end = plainEnd(bytes, from: start)
+                output.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+                guard end < bytes.count else { return }
+                withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 6) { escaped in
+                    let count = JSONUTF8.writeEscaped(ascii: bytes[end], to: escaped.baseAddress!)
+                    output.append(contentsOf: UnsafeBufferPointer(rebasing: escaped[..<count]))
+                }
+                start = end + 1
+            }
+        }
+    }
+
+    /// The first byte that has to be escaped, or the end.
+    private static func plainEnd(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        let characters = bytes.bindMemory(to: UInt8.self)
+        var position = start
+        while let base = characters.baseAddress, position + 8 <= bytes.count {
+            let marks = JSONWord.escapableBytes(JSONWord.load(base + position))
+            if marks != 0 { return position + JSONWord.firstIndex(marks) }
+            position += 8
+        }
+        while position < bytes.count {
+            let byte = bytes[position]
+            if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return position }
+            position += 1
+        }
+        return position
     }
 
     /// The length of the content of the JSON string for `bytes`, without quotes.

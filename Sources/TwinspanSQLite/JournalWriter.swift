@@ -13,6 +13,8 @@ final class JournalWriter {
     private let insertRecord: Statement
     /// Running total of record bytes, stored with every record.
     private(set) var position: Int64
+    /// The path of the record that is being written; kept for its memory.
+    private var pathText: [UInt8] = []
 
     init(_ owner: WriterConnection, position: Int64) throws(StoreFailure) {
         self.owner = owner
@@ -51,20 +53,22 @@ final class JournalWriter {
         case .thing(let event, _):
             try insert(
                 statement, JournalKind.thing, event.thingID.text, event.revision, event.action, event.timestamp,
-                event.path.isRoot ? "/" : event.path.description, event.value, event.metadata)
+                event.path, event.value, event.metadata)
         case .policy(let event, _):
             try insert(
                 statement, JournalKind.policy, event.policyID.text, event.revision, event.action, event.timestamp,
-                event.path.isRoot ? "/" : event.path.description, event.value)
+                event.path, event.value)
         }
     }
 
     private func insert(
         _ statement: Statement, _ kind: Int64, _ entity: String, _ revision: Int64, _ action: ThingEvent.Action,
-        _ time: Timestamp, _ path: String, _ value: JSONText?, _ metadata: JSONText? = nil
+        _ time: Timestamp, _ path: JSONPointer, _ value: JSONText?, _ metadata: JSONText? = nil
     ) throws(StoreFailure) {
+        pathText.removeAll(keepingCapacity: true)
+        path.appendText(to: &pathText)
         position += Int64(
-            40 + entity.utf8.count + path.utf8.count + (value?.bytes.count ?? 0) + (metadata?.bytes.count ?? 0))
+            40 + entity.utf8.count + pathText.count + (value?.bytes.count ?? 0) + (metadata?.bytes.count ?? 0))
         statement.bind(2, kind)
         statement.bind(4, revision)
         statement.bind(5, Int64(action.rawValue))
@@ -72,9 +76,8 @@ final class JournalWriter {
         statement.bind(9, position)
         // The texts are bound without a copy, so they must stay where they are until the statement has run.
         var entity = entity
-        var path = path
         let code = entity.withUTF8 { entity in
-            path.withUTF8 { path in
+            pathText.withUnsafeBufferPointer { path in
                 statement.bind(3, text: entity)
                 statement.bind(7, text: path)
                 return statement.step(withBlobs: value?.bytes, at: 8, metadata?.bytes, at: 10)

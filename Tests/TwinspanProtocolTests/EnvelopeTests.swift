@@ -131,4 +131,26 @@ struct EnvelopeTests {
             #expect(error.topic == nil)
         }
     }
+
+    @Test(
+        "an event's bytes are those of its envelope",
+        arguments: [
+            ("/", "o/中", 0), ("/attributes/a~0b", "n/x", 1),
+            ("/features/f \"q\"/properties/ü\\", "n/x", 1_700_000_000_123),
+            ("/attributes/plain", "n/x", -1),
+        ])
+    func eventBytes(path: String, thing: String, time: Int64) throws {
+        let parts = thing.split(separator: "/")
+        let event = ThingEvent(
+            thingID: try ThingID("\(parts[0]):\(parts[1])x"), action: .merged, path: try JSONPointer(parsing: path),
+            value: try JSONText(validating: Array(#"{"a":null}"#.utf8), limits: .standard), revision: 9,
+            timestamp: Timestamp(milliseconds: time))
+        var headers = DittoHeaders()
+        headers.append("x-ö", .string("line\n\"quoted\" \\ and some more text"))
+        headers.append("correlation-id", .string(""))
+        headers.append("number", .number(JSONNumber(1.5)))
+        #expect(event.envelopeBytes(headers: headers) == event.envelope(headers: headers).bytes)
+        let parsed = try Envelope.parse(event.envelopeBytes(headers: headers))
+        #expect(parsed.path == event.path && parsed.headers == headers)
+    }
 }

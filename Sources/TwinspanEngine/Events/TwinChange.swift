@@ -40,12 +40,13 @@ public final class TwinChange: Sendable {
     /// The headers of the event: those of the command that may go out, and who caused it (spec/protocol.md §6.1).
     public var eventHeaders: DittoHeaders {
         var result = headers.deliveredToOutside()
+        result.reserve(4)
         result[.responseRequired] = .bool(false)
         RequestedAcks.deliver(&result)
         if let originator { result[.originator] = .string(originator) }
         if case .thing(let event, _) = content {
             let contentType = event.action == .merged ? "application/merge-patch+json" : "application/json"
-            result[.contentType] = event.value == nil ? nil : .string(contentType)
+            result[.contentType] = event.value.map { _ in .string(contentType) }
         }
         return result
     }
@@ -54,7 +55,7 @@ public final class TwinChange: Sendable {
     public func envelopeBytes(of event: ThingEvent) -> [UInt8] {
         serialised.withLock { cached in
             if let cached { return cached }
-            let bytes = event.envelope(headers: eventHeaders).bytes
+            let bytes = event.envelopeBytes(headers: eventHeaders)
             cached = bytes
             return bytes
         }

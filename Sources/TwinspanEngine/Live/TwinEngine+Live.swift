@@ -12,8 +12,8 @@ public import TwinspanProtocol
 public typealias SignalRequester = @Sendable (SignalAnswer) -> Void
 
 extension TwinEngine {
-    /// Sends a message to or from a thing. A missing correlation id is made up. Returns the commit of what it was judged
-    /// by.
+    /// Sends a message to or from a thing. A missing correlation id is made up. Returns the commit of what it was
+    /// judged by.
     @discardableResult
     public func send(
         _ message: Message, as sender: AuthorizationContext, origin: ConnectionID? = nil,

@@ -41,24 +41,40 @@ public struct Envelope: Sendable, Equatable {
     /// metadata, fields.
     public var bytes: [UInt8] {
         var output: [UInt8] = []
-        output.reserveCapacity(256 + (value?.bytes.count ?? 0) + (extra?.bytes.count ?? 0))
+        output.reserveCapacity(headers.roughSize + 256 + (value?.bytes.count ?? 0) + (extra?.bytes.count ?? 0))
         write(into: &output)
         return output
     }
 
     /// Appends the compact JSON text.
     public func write(into output: inout [UInt8]) {
+        write(into: &output, instant: nil)
+    }
+
+    /// The compact JSON text with an instant as its timestamp, which is written without making text of it first.
+    func bytes(at instant: Timestamp) -> [UInt8] {
+        var output: [UInt8] = []
+        output.reserveCapacity(headers.roughSize + 256 + (value?.bytes.count ?? 0))
+        write(into: &output, instant: instant)
+        return output
+    }
+
+    private func write(into output: inout [UInt8], instant: Timestamp?) {
         output.append(contentsOf: #"{"topic":"#.utf8)
         topic.write(into: &output)
         output.append(contentsOf: #","headers":"#.utf8)
         headers.write(into: &output)
         output.append(contentsOf: #","path":"#.utf8)
-        JSONText.writeString(path.description, into: &output)
+        path.writeString(into: &output)
         Self.write(#","value":"#, value, into: &output)
         Self.write(#","extra":"#, extra, into: &output)
         if let status { Self.write(#","status":"#, Int64(status), into: &output) }
         if let revision { Self.write(#","revision":"#, revision, into: &output) }
-        if let timestamp {
+        if let instant {
+            output.append(contentsOf: #","timestamp":""#.utf8)
+            instant.write(into: &output)
+            output.append(UInt8(ascii: "\""))
+        } else if let timestamp {
             output.append(contentsOf: #","timestamp":"#.utf8)
             JSONText.writeString(timestamp, into: &output)
         }

@@ -91,7 +91,7 @@ extension PolicyCommand {
     public func envelope(of response: PolicyResponse) -> Envelope {
         var answer = headers.deliveredToOutside()
         answer[.responseRequired] = .bool(false)
-        answer[.contentType] = response.value == nil ? nil : .string("application/json")
+        answer[.contentType] = response.value.map { _ in .string("application/json") }
         if let etag = response.etag { answer[.etag] = .string(etag) }
         answer[.entityRevision] = .number(JSONNumber(response.revision))
         return Envelope(

@@ -44,6 +44,11 @@ public struct ThingEvent: Sendable, Equatable {
             topic: topic, headers: headers, path: path, value: value, revision: revision,
             timestamp: timestamp.iso8601)
     }
+
+    /// The bytes of `envelope(headers:)`, with less work.
+    public func envelopeBytes(headers: DittoHeaders) -> [UInt8] {
+        Envelope(topic: topic, headers: headers, path: path, value: value, revision: revision).bytes(at: timestamp)
+    }
 }
 
 extension ThingEvent.Action {

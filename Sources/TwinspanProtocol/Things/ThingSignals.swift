@@ -157,8 +157,9 @@ extension ThingCommand {
     /// headers, the tag and revision of the new state.
     public func envelope(of response: ThingResponse) -> Envelope {
         var answer = headers.deliveredToOutside()
+        answer.reserve(5)
         answer[.responseRequired] = .bool(false)
-        answer[.contentType] = response.value == nil ? nil : .string("application/json")
+        answer[.contentType] = response.value.map { _ in .string("application/json") }
         if let etag = response.etag { answer[.etag] = .string(etag) }
         answer[.entityRevision] = .number(JSONNumber(response.revision))
         if let metadata = response.metadata { answer[.dittoMetadata] = metadata.value }
