@@ -174,7 +174,8 @@ final class TwinspanService: Sendable {
     private var engineSettings: EngineSettings {
         EngineSettings(
             limits: TwinLimits(
-                thingBytes: configuration.limits.thingBytes, policyBytes: configuration.limits.policyBytes),
+                thingBytes: configuration.limits.thingBytes, policyBytes: configuration.limits.policyBytes,
+                messageBytes: configuration.limits.messageBytes),
             cacheBytes: configuration.cache.bytes,
             retention: JournalRetention(
                 bytes: Int64(configuration.journal.maxBytes), age: configuration.journal.maxAge))
