@@ -100,17 +100,21 @@ public final class TwinEngine: Sendable {
         Outcome(result: .failure(error), ticket: ticket(sequence))
     }
 
-    func unavailable<Response>(_ failure: StoreFailure) -> Outcome<Response> {
-        let error = ThingErrorTable.unavailable.error("The store cannot be read: \(failure.description).")
+    // The code names the entity that the command was for: each of them has a row of its own.
+
+    func unavailable<Response>(
+        _ failure: StoreFailure, _ row: ErrorRow = ThingErrorTable.unavailable
+    ) -> Outcome<Response> {
+        let error = row.error("The store cannot be read: \(failure.description).")
         return Outcome(result: .failure(error), ticket: ticket(0))
     }
 
-    func refusedWhileClosed<Response>() -> Outcome<Response> {
-        Outcome(result: .failure(ThingErrorTable.unavailable.error()), ticket: ticket(0))
+    func refusedWhileClosed<Response>(_ row: ErrorRow = ThingErrorTable.unavailable) -> Outcome<Response> {
+        Outcome(result: .failure(row.error()), ticket: ticket(0))
     }
 
-    func overloaded<Response>() -> Outcome<Response> {
-        Outcome(result: .failure(ThingErrorTable.tooManyModifyingRequests.error()), ticket: ticket(0))
+    func overloaded<Response>(_ row: ErrorRow = ThingErrorTable.tooManyModifyingRequests) -> Outcome<Response> {
+        Outcome(result: .failure(row.error()), ticket: ticket(0))
     }
 
     func shardIndex(of id: ThingID) -> Int {

@@ -21,7 +21,7 @@ extension TwinEngine {
             switch signal {
             case .thingCommand(let command):
                 return request(command, as: sender, origin: session.id) { reply(command.envelope(of: $0)) }
-            case .retrieveThings(let command):
+            case .retrieveThings(let command) where command.channel == .twin:
                 try command.headers.checkValues()
                 answer(execute(command, as: sender), to: signal, reply) { command.envelope(of: $0) }
             case .policyCommand(let command):
@@ -61,8 +61,10 @@ extension TwinEngine {
     ) {
         let request = signal.envelope
         guard request.headers.isResponseRequired else { return reply(nil) }
+        let unavailable =
+            request.topic.group == .policies ? PolicyErrorTable.unavailable : ThingErrorTable.unavailable
         gate.whenKnown(outcome.ticket) { known in
-            guard known == .committed else { return reply(ThingErrorTable.unavailable.error().envelope(request)) }
+            guard known == .committed else { return reply(unavailable.error().envelope(request)) }
             switch outcome.result {
             case .success(let response): reply(envelope(response))
             case .failure(let error): reply(error.envelope(request))
