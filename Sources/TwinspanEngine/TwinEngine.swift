@@ -67,7 +67,7 @@ public final class TwinEngine: Sendable {
         rowWriter = RowWriter(store: store, backlog: backlog, metrics: metrics)
         self.clock = clock
         self.settings = settings
-        live = LiveChannel(clock: clock, limits: settings.limits)
+        live = LiveChannel(clock: clock, limits: settings.limits, metrics: metrics)
         let shardBytes = max(settings.cacheBytes / settings.shards, 64 << 10)
         shards = (0..<settings.shards).map { _ in ThingShard(byteCapacity: shardBytes) }
         policies = PolicyShelf(byteCapacity: max(settings.cacheBytes / 8, 1 << 20))
