@@ -67,7 +67,7 @@ public final class TwinEngine: Sendable {
         rowWriter = RowWriter(store: store, backlog: backlog, metrics: metrics)
         self.clock = clock
         self.settings = settings
-        live = LiveChannel(clock: clock, limits: settings.limits)
+        live = LiveChannel(clock: clock, limits: settings.limits, metrics: metrics)
         let shardBytes = max(settings.cacheBytes / settings.shards, 64 << 10)
         shards = (0..<settings.shards).map { _ in ThingShard(byteCapacity: shardBytes) }
         policies = PolicyShelf(byteCapacity: max(settings.cacheBytes / 8, 1 << 20))
@@ -100,17 +100,21 @@ public final class TwinEngine: Sendable {
         Outcome(result: .failure(error), ticket: ticket(sequence))
     }
 
-    func unavailable<Response>(_ failure: StoreFailure) -> Outcome<Response> {
-        let error = ThingErrorTable.unavailable.error("The store cannot be read: \(failure.description).")
+    // The code names the entity that the command was for: each of them has a row of its own.
+
+    func unavailable<Response>(
+        _ failure: StoreFailure, _ row: ErrorRow = ThingErrorTable.unavailable
+    ) -> Outcome<Response> {
+        let error = row.error("The store cannot be read: \(failure.description).")
         return Outcome(result: .failure(error), ticket: ticket(0))
     }
 
-    func refusedWhileClosed<Response>() -> Outcome<Response> {
-        Outcome(result: .failure(ThingErrorTable.unavailable.error()), ticket: ticket(0))
+    func refusedWhileClosed<Response>(_ row: ErrorRow = ThingErrorTable.unavailable) -> Outcome<Response> {
+        Outcome(result: .failure(row.error()), ticket: ticket(0))
     }
 
-    func overloaded<Response>() -> Outcome<Response> {
-        Outcome(result: .failure(ThingErrorTable.tooManyModifyingRequests.error()), ticket: ticket(0))
+    func overloaded<Response>(_ row: ErrorRow = ThingErrorTable.tooManyModifyingRequests) -> Outcome<Response> {
+        Outcome(result: .failure(row.error()), ticket: ticket(0))
     }
 
     func shardIndex(of id: ThingID) -> Int {

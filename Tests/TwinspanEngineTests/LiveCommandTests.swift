@@ -95,6 +95,40 @@ struct LiveCommandTests {
         #expect(live.live.load.pending == 0)
     }
 
+    @Test("a condition on what may not be read is refused before anything is said about the command itself")
+    func hiddenCondition() throws {
+        let live = try LiveFixture()
+        let headers: [String: JSONValue] = ["condition": "eq(attributes/a,1)"]
+        let stranger = LiveFixture.stranger
+        for action in [ThingCommand.Action.retrieve, .modify, .merge, .delete] {
+            let command = try LiveFixture.command(action, "/attributes", "{}", headers: headers)
+            try live.request(command, as: stranger).expectError("things:condition.failed", 412)
+        }
+        try live.send(try LiveFixture.message(headers: headers), as: stranger)
+            .expectError("things:condition.failed", 412)
+    }
+
+    @Test("under a policy that is gone nothing is found and nothing may be changed or sent")
+    func lostPolicy() throws {
+        let live = try LiveFixture()
+        try live.rig.policy(.delete, "n:policy")
+        let rows: [(ThingCommand.Action, String, Int)] = [
+            (.retrieve, "things:thing.notfound", 404), (.modify, "things:thing.notmodifiable", 403),
+            (.merge, "things:thing.notmodifiable", 403), (.delete, "things:thing.notmodifiable", 403),
+        ]
+        for (action, code, status) in rows {
+            for channel in [TopicPath.Channel.twin, .live] {
+                let command = try LiveFixture.command(action, "/attributes", "{}", channel: channel)
+                try live.request(command).expectError(code, status)
+            }
+        }
+        try live.send(try LiveFixture.message()).expectError("messages:send.notallowed", 403)
+        try live.send(try LiveFixture.message("claim")).expectError("things:thing.notfound", 404)
+        let event = LiveEvent(
+            thingID: try ThingID("n:t"), action: .deleted, path: try JSONPointer(parsing: "/features"))
+        try live.send(event).expectError("things:event.notallowed", 403)
+    }
+
     @Test("partial WRITE suffices for a merge whose leaves may all be written")
     func partialMerge() throws {
         let live = try LiveFixture()

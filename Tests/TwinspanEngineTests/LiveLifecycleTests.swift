@@ -46,6 +46,30 @@ struct LiveLifecycleTests {
         #expect(late.current.isEmpty)
     }
 
+    @Test("what expires and what comes too late is counted, each once")
+    func counters() throws {
+        let live = try LiveFixture()
+        let session = try LiveFixture.session("device")
+        try live.live.declareAcks([try AckLabel("my:a")], by: session)
+        let first = try live.send(try LiveFixture.message())
+        _ = try live.send(try LiveFixture.message(headers: ["correlation-id": "d"]))
+        _ = try live.request(try LiveFixture.command(.retrieve, headers: ["correlation-id": "e"]))
+        #expect(live.live.load == (pending: 3, subscribers: 0))
+        #expect(try live.live.answer(try LiveFixture.message(status: 200), from: try live.responder()) == .counted)
+        #expect(try first.only().status == 200)
+        live.pass(.seconds(60))
+        live.live.expireDue()
+        for _ in 0..<2 {
+            #expect(try live.live.answer(try LiveFixture.message(status: 200), from: try live.responder()) == .unknown)
+        }
+        let response = try LiveFixture.response(.retrieve, "/attributes", 200, "{}")
+        #expect(try live.live.answer(response, from: try live.responder()) == .unknown)
+        #expect(try live.live.answer(try LiveFixture.ack("my:a"), from: session) == .unknown)
+        let snapshot = live.engine.metrics.snapshot
+        #expect((snapshot.expiredRequests, snapshot.lateAnswers) == (2, 4))
+        #expect(live.live.load.pending == 0)
+    }
+
     @Test("answered requests leave nothing behind in the queue of deadlines")
     func forgotten() throws {
         var table = PendingTable()

@@ -7,6 +7,25 @@ import TwinspanTestSupport
 
 @Suite("Messages")
 struct LiveMessageTests {
+    @Test("an answer is bounded like a message; the requester goes on waiting, and whoever asked is told")
+    func largeAnswers() throws {
+        let live = try LiveFixture(limits: TwinLimits(messageBytes: 20))
+        let answers = try live.send(try LiveFixture.message())
+        let large = #"{"a":"0123456789abcdef"}"#
+        let silent = try LiveFixture.message("ask", large, status: 200)
+        guard case .invalid(let error) = try live.live.answer(silent, from: try live.responder()) else {
+            throw Unexpected()
+        }
+        #expect((error.code, error.status) == ("messages:payload.toolarge", 413))
+        let asking = try LiveFixture.message(
+            "ask", large, headers: ["correlation-id": "c", "response-required": true], status: 200)
+        #expect(throws: error) { try live.live.answer(asking, from: try live.responder()) }
+        #expect(answers.current.isEmpty)
+        let binary = try LiveFixture.message("ask", #""AAAAAAAAAAAAAAAAAAAAAAAAAAA=""#, status: 200)
+        #expect(try live.live.answer(binary, from: try live.responder()) == .counted)
+        #expect(try answers.only().status == 200)
+    }
+
     @Test("a message reaches who may read it, and its first answer reaches the sender")
     func answered() throws {
         let live = try LiveFixture()

@@ -1,4 +1,4 @@
-// What the engine counts. Written by the committer's thread, read by whoever serves /metrics.
+// What the engine counts. Written where it happens, read by whoever serves /metrics.
 import Synchronization
 
 /// Counters of the engine.
@@ -19,6 +19,10 @@ public final class EngineMetrics: Sendable {
         public var rowsWritten: Int64
         public var trimmed: Int64
         public var rowsCursor: Int64
+        /// Requests whose time ran out before their commit, answer or acknowledgements came.
+        public var expiredRequests: Int64 = 0
+        /// Answers and acknowledgements that nobody waited for, or not any more.
+        public var lateAnswers: Int64 = 0
     }
 
     private let state = Mutex(
@@ -50,4 +54,6 @@ public final class EngineMetrics: Sendable {
 
     func commitFailed() { state.withLock { $0.failedCommits += 1 } }
     func trimmed(_ count: Int) { state.withLock { $0.trimmed += Int64(count) } }
+    func expired(_ count: Int) { state.withLock { $0.expiredRequests += Int64(count) } }
+    func answerCameLate() { state.withLock { $0.lateAnswers += 1 } }
 }

@@ -9,6 +9,7 @@ public import TwinspanProtocol
 public final class LiveChannel: Sendable {
     private let clock: any EngineClock
     private let limits: TwinLimits
+    private let metrics: EngineMetrics
     private let subscriptions = Mutex<[LiveSubscription]>([])
     private let declarations = Mutex(AckDeclarations())
     private let pending = Mutex(PendingTable())
@@ -18,9 +19,10 @@ public final class LiveChannel: Sendable {
     private let nextID = Atomic<UInt64>(0)
     private let idPrefix: String
 
-    init(clock: any EngineClock, limits: TwinLimits) {
+    init(clock: any EngineClock, limits: TwinLimits, metrics: EngineMetrics) {
         self.clock = clock
         self.limits = limits
+        self.metrics = metrics
         var system = SystemRandomNumberGenerator()
         idPrefix = "live-" + String(system.next(), radix: 16)
     }
@@ -70,18 +72,21 @@ public final class LiveChannel: Sendable {
     ///
     /// Throws `protocoladapter:illegal.adaptable` when it does not fit and the responder has to be told.
     public func answer(_ response: LiveResponse, from responder: LiveResponder) throws(TwinspanError) -> AnswerFate {
-        guard let (number, request) = find(response.thingID, response.headers) else { return .unknown }
+        guard let (number, request) = find(response.thingID, response.headers) else { return late() }
         if let misfit = request.misfit(response) { return try refuse(misfit, response.headers, number, responder) }
         let readable = request.readable(response)
-        return change(number) { $0.count(.live(readable), readable.headers, readable.value) } ?? .unknown
+        return change(number) { $0.count(.live(readable), readable.headers, readable.value) } ?? late()
     }
 
-    /// Takes the answer to a message; otherwise as for live commands.
+    /// Takes the answer to a message; otherwise as for live commands. What is too large for a message is so for its
+    /// answer.
     public func answer(_ response: Message, from responder: LiveResponder) throws(TwinspanError) -> AnswerFate {
-        guard let (number, request) = find(response.thingID, response.headers) else { return .unknown }
-        if let misfit = request.misfit(response) { return try refuse(misfit, response.headers, number, responder) }
+        guard let (number, request) = find(response.thingID, response.headers) else { return late() }
+        if let misfit = request.misfit(response) ?? response.excess(over: limits.messageBytes) {
+            return try refuse(misfit, response.headers, number, responder)
+        }
         let readable = request.readable(response)
-        return change(number) { $0.count(.message(readable), readable.headers, readable.value) } ?? .unknown
+        return change(number) { $0.count(.message(readable), readable.headers, readable.value) } ?? late()
     }
 
     /// Takes an acknowledgement (§8.2). Throws what the sender is answered with:
@@ -99,7 +104,14 @@ public final class LiveChannel: Sendable {
         guard declarations.withLock({ $0.isDeclared(label, by: session) }) else {
             throw TwinspanError.labelNotDeclared(label)
         }
-        return count(acknowledgement, correlationID)
+        let fate = count(acknowledgement, correlationID)
+        return fate == .unknown ? late() : fate
+    }
+
+    /// Counts what came for nobody.
+    private func late() -> AnswerFate {
+        metrics.answerCameLate()
+        return .unknown
     }
 
     /// Acknowledges a committed change for a subscriber that declared labels but does not get its event, because his
@@ -216,6 +228,7 @@ public final class LiveChannel: Sendable {
     func expireDue() -> UInt64? {
         let now = clock.monotonic
         let (due, next) = pending.withLock { ($0.takeDue(now), $0.firstDeadline) }
+        if !due.isEmpty { metrics.expired(due.count) }
         for request in due { request.requester(request.timedOut) }
         return next
     }

@@ -16,125 +16,96 @@ struct ThingFacts: Sendable {
 /// Judges live signals of one sender on one thing that exists.
 struct LiveJudge {
     let thingID: ThingID
-    let facts: ThingFacts
-    let sender: AuthorizationContext
-    let now: Timestamp
+    private let policyID: PolicyID?
+    /// Nil when the policy of the thing does not exist any more: then nobody may do anything.
+    private let access: ThingAccess?
 
-    private func may(_ permission: Permission, _ type: PolicyResourceType, _ path: JSONPointer) -> Bool {
-        facts.enforcer?.isUnrestricted(permission, type, path, subjects: sender, namespace: thingID.namespace) ?? false
-    }
-
-    private func mayPartly(_ permission: Permission, _ path: JSONPointer) -> Bool {
-        facts.enforcer?.isPartial(permission, .thing, path, subjects: sender, namespace: thingID.namespace) ?? false
+    init(thingID: ThingID, facts: ThingFacts, sender: AuthorizationContext, now: Timestamp) {
+        self.thingID = thingID
+        policyID = facts.state.policyID
+        access = facts.enforcer.map {
+            ThingAccess(
+                thingID: thingID, state: facts.state, text: facts.text, enforcer: $0, context: sender, now: now)
+        }
     }
 
     /// Returns the policy that decides who receives the message.
     func check(_ message: Message) throws(TwinspanError) -> PolicyEnforcer {
-        guard message.isClaim || may(.write, .message, message.resourcePath) else {
-            throw MessageErrorTable.sendNotAllowed.error("The message '\(message.subject.shortened)' may not be sent.")
+        let condition = try Self.condition(message.headers, .condition)
+        guard let access else { throw message.isClaim ? .thingNotFound(thingID) : Self.notSendable(message) }
+        if let condition { try access.requireRead(of: condition) }
+        guard message.isClaim || access.may(.write, message.resourcePath, of: .message) else {
+            throw Self.notSendable(message)
         }
-        guard let enforcer = facts.enforcer else { throw .thingNotFound(thingID) }
-        guard try holds(message.headers) else { throw ThingErrorTable.conditionFailed.error() }
-        return enforcer
+        return try access.enforcer(when: condition)
     }
 
     /// As for the twin, but nothing is looked up that only the device knows.
     func check(_ command: ThingCommand) throws(TwinspanError) -> PolicyEnforcer {
-        try checkAccess(command)
-        guard let enforcer = facts.enforcer else { throw .thingNotFound(thingID) }
-        guard try holds(command.headers) else { throw ThingErrorTable.conditionFailed.error() }
-        return enforcer
+        let condition = try Self.condition(command.headers, .condition)
+        guard let access else { throw ThingAccess.policyLost(command, policyID) }
+        if let condition { try access.requireRead(of: condition) }
+        switch command.action {
+        case .create: throw TwinspanError.notCreatableOnLive
+        case .retrieve: try access.requireRead(command.resource)
+        case .modify, .delete: try access.requireWrite(command)
+        case .merge:
+            try access.requireWrite(ofPatch: command.value ?? JSONText(.null), at: command.resource.path)
+        }
+        return try access.enforcer(when: condition)
     }
 
     func check(_ event: LiveEvent) throws(TwinspanError) -> PolicyEnforcer {
-        guard may(.write, .thing, event.path), let enforcer = facts.enforcer else {
+        let condition = try Self.condition(event.headers, .condition)
+        if let condition { try access?.requireRead(of: condition) }
+        guard let access, access.may(.write, event.path) else {
             throw ThingErrorTable.eventNotAllowed.error("The live event at '\(event.path)' may not be sent.")
         }
-        guard try holds(event.headers) else { throw ThingErrorTable.conditionFailed.error() }
-        return enforcer
+        return try access.enforcer(when: condition)
     }
 
     /// Whether the thing fulfils the condition of a header. Throws `things:condition.failed` when the sender may not
     /// read a field that it names, and `things:condition.invalid`. A condition that is absent holds.
-    func holds(_ headers: DittoHeaders, _ header: KnownHeader = .condition) throws(TwinspanError) -> Bool {
-        guard let text = headers.text(header) else { return true }
-        let filter: RQLFilter
-        do throws(RQLError) {
-            filter = try RQLFilter.parse(text, placeholders: .condition)
-        } catch {
-            throw ThingErrorTable.conditionInvalid.error(error.message, description: error.description)
-        }
-        for field in filter.fields where !may(.read, .thing, field) {
-            throw ThingErrorTable.conditionFailed.error(
-                description: "You have insufficient permissions to read '\(field)', which the condition names.")
-        }
-        return filter.matches(thing, placeholders: ClockResolver(now: now))
+    func holds(_ headers: DittoHeaders, _ header: KnownHeader) throws(TwinspanError) -> Bool {
+        guard let condition = try Self.condition(headers, header) else { return true }
+        guard let access else { throw .thingNotFound(thingID) }
+        try access.requireRead(of: condition)
+        return access.holds(condition)
     }
 
-    private func checkAccess(_ command: ThingCommand) throws(TwinspanError) {
-        let path = command.resource.path
-        switch command.action {
-        case .create: throw TwinspanError.notCreatableOnLive
-        case .retrieve:
-            guard mayPartly(.read, path) else { throw .notFound(command.resource, of: thingID) }
-        case .modify:
-            guard may(.write, .thing, path) else { throw .notModifiable(command.resource, of: thingID) }
-        case .merge:
-            let isAllowed =
-                may(.write, .thing, path)
-                || mayPartly(.write, path) && leavesAreWritable(command.value?.value ?? .null, path)
-            guard isAllowed else { throw .notModifiable(.root, of: thingID) }
-        case .delete:
-            guard !may(.write, .thing, path) else { return }
-            throw command.resource.kind == .thing
-                ? ThingErrorTable.notDeletable.error("The thing '\(thingID)' may not be deleted.")
-                : .notModifiable(command.resource, of: thingID)
-        }
+    private static func condition(
+        _ headers: DittoHeaders, _ header: KnownHeader
+    ) throws(TwinspanError) -> RQLFilter? {
+        guard let text = headers.text(header) else { return nil }
+        return try ThingTerms.filter(text)
     }
 
-    /// The depth of the recursion is that of the patch, which its parser limits.
-    private func leavesAreWritable(_ patch: JSONValue, _ path: JSONPointer) -> Bool {
-        guard let object = patch.object, !object.isEmpty else { return may(.write, .thing, path) }
-        for (key, value) in object {
-            // Removing by pattern touches every key of the object, so it needs WRITE on the object (§3.2).
-            let isPattern = key.hasPrefix("{{") && key.hasSuffix("}}") && value.isNull
-            guard isPattern ? may(.write, .thing, path) : leavesAreWritable(value, path.appending(key)) else {
-                return false
-            }
-        }
-        return true
+    private static func notSendable(_ message: Message) -> TwinspanError {
+        MessageErrorTable.sendNotAllowed.error("The message '\(message.subject.shortened)' may not be sent.")
     }
+}
 
-    /// The thing with the members that conditions may name besides those it has (§2.1).
-    private var thing: JSONValue {
-        guard var object = facts.text.value.object else { return .null }
-        object["_namespace"] = .string(thingID.namespace)
-        object["_revision"] = .number(JSONNumber(facts.state.revision))
-        object["_created"] = .string(facts.state.created.iso8601)
-        object["_modified"] = .string(facts.state.modified.iso8601)
-        return .object(object)
+extension ThingAccess {
+    /// The policy, for a signal whose condition holds. Throws `things:condition.failed`.
+    fileprivate func enforcer(when condition: RQLFilter?) throws(TwinspanError) -> PolicyEnforcer {
+        if let condition, !holds(condition) { throw ThingErrorTable.conditionFailed.error() }
+        return enforcer
     }
 }
 
 extension Message {
     /// Throws `messages:payload.toolarge` when the payload has more bytes than the limit; zero or less is no limit.
     func checkSize(_ limit: Int) throws(TwinspanError) {
-        // In the envelope no payload is shorter than it is by itself, so nearly always this is all.
-        guard limit > 0, let value, value.bytes.count > limit else { return }
-        let bytes = payloadBytes(value)
-        guard bytes > limit else { return }
-        throw MessageErrorTable.payloadTooLarge.error(
-            "The payload of the message has \(bytes) bytes; \(limit) are allowed.")
+        if let excess = excess(over: limit) { throw excess }
     }
 
-    /// Bytes of the payload itself: JSON as it is, text without its escapes, Base64 decoded (§7.1).
-    private func payloadBytes(_ value: JSONText) -> Int {
-        let type = headers.text(.contentType)?.split(separator: ";").first?.lowercased() ?? ""
-        let isJSON = type == "application/json" || type.hasPrefix("application/") && type.hasSuffix("+json")
-        guard !isJSON, let text = value.value.string else { return value.bytes.count }
-        let isText = type.hasPrefix("text/") || type.contains("javascript") || type.contains("ecmascript")
-        if isText { return text.utf8.count }
-        let padding = text.utf8.reversed().prefix { $0 == UInt8(ascii: "=") }.count
-        return text.utf8.count / 4 * 3 - min(padding, 2)
+    /// The error of a payload that has more bytes than the limit.
+    func excess(over limit: Int) -> TwinspanError? {
+        // In the envelope no payload is shorter than it is by itself, so nearly always this is all.
+        guard limit > 0, let value, value.bytes.count > limit else { return nil }
+        let bytes = payloadByteCount
+        guard bytes > limit else { return nil }
+        return MessageErrorTable.payloadTooLarge.error(
+            "The payload of the message has \(bytes) bytes; \(limit) are allowed.")
     }
 }

@@ -46,7 +46,8 @@ extension TwinEngine {
                 return request(command, as: sender, origin: session.id) { answer in
                     ended(SignalEnd(envelope: command.envelope(of: answer), failure: answer.failure))
                 }
-            case .retrieveThings(let command):
+            case .retrieveThings(let command) where command.channel == .twin:
+                try command.headers.checkValues()
                 let outcome = execute(command, as: sender)
                 return answer(outcome, to: signal, ended) { command.envelope(of: $0) }
             case .policyCommand(let command):
@@ -99,8 +100,10 @@ extension TwinEngine {
     ) -> CommitTicket {
         let request = signal.envelope
         let isWanted = request.headers.isResponseRequired
+        let unavailable =
+            request.topic.group == .policies ? PolicyErrorTable.unavailable : ThingErrorTable.unavailable
         gate.whenKnown(outcome.ticket) { known in
-            switch known == .committed ? outcome.result : .failure(ThingErrorTable.unavailable.error()) {
+            switch known == .committed ? outcome.result : .failure(unavailable.error()) {
             case .success(let response): ended(SignalEnd(envelope: isWanted ? envelope(response) : nil))
             case .failure(let error):
                 ended(SignalEnd(envelope: isWanted ? error.envelope(request) : nil, failure: error))

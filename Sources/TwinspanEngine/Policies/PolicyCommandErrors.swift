@@ -5,79 +5,52 @@ import TwinspanProtocol
 extension TwinspanError {
     /// The resource is absent, or its asker may not read it: the two cannot be told apart.
     static func notFound(_ resource: PolicyPath, of id: PolicyID) -> TwinspanError {
-        let code =
-            switch resource.kind {
-            case .policy, .entries: "policies:policy.notfound"
-            case .entry, .namespaces, .importable, .allowedAdditions, .references: "policies:entry.notfound"
-            case .subjects: "policies:subjects.notfound"
-            case .subject: "policies:subject.notfound"
-            case .resources: "policies:resources.notfound"
-            case .resource: "policies:resource.notfound"
-            case .imports: "policies:imports.notfound"
-            case .policyImport, .importEntries, .transitiveImports: "policies:import.notfound"
-            }
-        return TwinspanError(
-            code: code, status: 404, message: "\(resource.sentenceStart(of: id)) could not be found.",
-            description: "Check that it exists and that the policy grants you READ on it.")
+        resource.kind.notFoundRow.error("\(resource.sentenceStart(of: id)) could not be found.")
     }
 
     /// WRITE is missing on the resource or on something below it.
     static func notModifiable(_ resource: PolicyPath, of id: PolicyID) -> TwinspanError {
-        let code =
-            switch resource.kind {
-            case .policy, .entries: "policies:policy.notmodifiable"
-            case .entry, .namespaces, .importable, .allowedAdditions, .references: "policies:entry.notmodifiable"
-            case .subjects: "policies:subjects.notmodifiable"
-            case .subject: "policies:subject.notmodifiable"
-            case .resources: "policies:resources.notmodifiable"
-            case .resource: "policies:resource.notmodifiable"
-            case .imports: "policies:imports.notmodifiable"
-            case .policyImport, .importEntries, .transitiveImports: "policies:import.notmodifiable"
-            }
-        return TwinspanError(
-            code: code, status: 403, message: "\(resource.sentenceStart(of: id)) may not be modified.",
+        resource.kind.notModifiableRow.error(
+            "\(resource.sentenceStart(of: id)) may not be modified.",
             description: "You need WRITE on 'policy:\(resource.path)' and everything below it.")
     }
 
     static func policyConflict(_ id: PolicyID) -> TwinspanError {
-        TwinspanError(
-            code: "policies:policy.conflict", status: 409, message: "A policy with the id '\(id)' exists already.",
+        PolicyErrorTable.conflict.error(
+            "A policy with the id '\(id)' exists already.",
             description: "Choose another id, or modify the policy.")
     }
 
     /// The modifier of the whole policy would lose WRITE on it.
     static func policyLockout(_ id: PolicyID) -> TwinspanError {
-        TwinspanError(
-            code: "policies:policy.modificationinvalid", status: 403,
-            message: "The policy '\(id)' cannot be changed so that you lose WRITE on it.",
+        PolicyErrorTable.modificationInvalid.error(
+            "The policy '\(id)' cannot be changed so that you lose WRITE on it.",
             description: "Keep WRITE on 'policy:/', or set the header allow-policy-lockout to true.")
     }
 
     /// A local reference of the entry `referrer` still has `label` as its target.
     static func entryReferenceConflict(_ label: String, referrer: String) -> TwinspanError {
-        TwinspanError(
-            code: "policies:entry.referenceconflict", status: 409,
-            message: "The entry '\(label.shortened)' is the target of a reference of entry '\(referrer.shortened)'.",
+        PolicyErrorTable.entryReferenceConflict.error(
+            "The entry '\(label.shortened)' is the target of a reference of entry '\(referrer.shortened)'.",
             description: "Remove the reference first.")
     }
 
     /// A reference of the entry `referrer` still uses the import.
     static func importReferenceConflict(_ imported: String, referrer: String) -> TwinspanError {
-        TwinspanError(
-            code: "policies:import.referenceconflict", status: 409,
-            message: "The import of '\(imported.shortened)' is used by a reference of entry '\(referrer.shortened)'.",
+        PolicyErrorTable.importReferenceConflict.error(
+            "The import of '\(imported.shortened)' is used by a reference of entry '\(referrer.shortened)'.",
             description: "Remove the reference first.")
     }
 
     static func subjectExpired(_ expiry: String) -> TwinspanError {
-        TwinspanError(
-            code: "policies:subjectexpiry.invalid", status: 400, message: "The subject expiry '\(expiry)' is past.",
+        PolicyErrorTable.subjectExpiryInvalid.error(
+            "The subject expiry '\(expiry)' is past.",
             description: "Use an ISO-8601 instant that is not past; it is rounded up to the next full hour.")
     }
 
     static func policyViewInvalid(_ text: String) -> TwinspanError {
-        TwinspanError(
-            code: "policies:view.invalid", status: 400, message: "The policy view '\(text.shortened)' is not known.",
+        PolicyErrorTable.viewInvalid.error(
+            "The policy view '\(text.shortened)' is not known.",
             description: "Use 'original' or 'resolved'.")
     }
 

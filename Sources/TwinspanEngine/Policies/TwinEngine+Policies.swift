@@ -12,9 +12,11 @@ extension TwinEngine {
             let prepared = try PreparedPolicyCommand(command, now: now)
             for _ in 0..<32 {
                 if let outcome = judge(prepared, as: context, origin: origin, now: now) { return outcome }
-                if let failure = load(command.policyID) { return unavailable(failure) }
+                if let failure = load(command.policyID) { return unavailable(failure, PolicyErrorTable.unavailable) }
             }
-            return unavailable(StoreFailure(kind: .other, description: "the cache is too small to hold a policy"))
+            return unavailable(
+                StoreFailure(kind: .other, description: "the cache is too small to hold a policy"),
+                PolicyErrorTable.unavailable)
         } catch {
             // Refused for its form, which depends on no state.
             return failed(error, 0)
@@ -39,7 +41,7 @@ extension TwinEngine {
     ) -> Outcome<PolicyResponse>? {
         let command = prepared.command
         return policies.content.withLock { content in
-            guard content.isOpen else { return refusedWhileClosed() }
+            guard content.isOpen else { return refusedWhileClosed(PolicyErrorTable.unavailable) }
             guard let slot = content.cache.slot(of: command.policyID) else { return nil }
             let entry = content.cache[slot]
             let judge = PolicyJudge(
@@ -49,7 +51,7 @@ extension TwinEngine {
                 guard let event = verdict.event, let after = verdict.after else {
                     return Outcome(result: .success(verdict.response), ticket: ticket(entry.sequence))
                 }
-                guard !queue.isFull else { return overloaded() }
+                guard !queue.isFull else { return overloaded(PolicyErrorTable.tooManyModifyingRequests) }
                 let sequence = queue.append(
                     change(.policy(event, after: after), command.headers, context, origin, nil))
                 content.cache.update(slot: slot, to: after, sequence: sequence)

@@ -100,17 +100,13 @@ struct ThingCreation {
             enforcer = try readable(policy(id), id, context)
         case .inline(let id, let json):
             policyID = id
-            let parsed = try Self.inlinePolicy(json, id: id)
-            made = try make(parsed, after: policy(id), limits: limits, now: now)
+            made = try make(try inlinePolicy(json, id: id, now: now), after: policy(id), limits: limits, now: now)
             enforcer = try ownable(made, context)
         case .copy(let source, let id):
             policyID = id
             _ = try readable(policy(source), source, context)
             guard let text = policy(source).text else { throw GeneralErrorTable.policyNotFound.error() }
-            var copy = text.value
-            copy.set(.string(id.text), at: JSONPointer(segments: ["policyId"]))
-            made = try make(
-                try Policy.parse(copy, id: id, limits: .structure), after: policy(id), limits: limits, now: now)
+            made = try make(try parsed(text.value, id: id), after: policy(id), limits: limits, now: now)
             enforcer = try ownable(made, context)
         case .copyReferred:
             // The engine looks references up before it comes here.
@@ -174,7 +170,19 @@ struct ThingCreation {
         return enforcer
     }
 
-    private static func inlinePolicy(_ json: JSONValue, id: PolicyID) throws(TwinspanError) -> Policy {
+    /// The policy that is given with the thing. Its expiries are rounded up as those of any policy that is written.
+    private func inlinePolicy(_ json: JSONValue, id: PolicyID, now: Timestamp) throws(TwinspanError) -> Policy {
+        var rounded = json
+        let earliest = SubjectExpiry.roundUp(in: &rounded, of: .policy)
+        let policy = try parsed(rounded, id: id)
+        if let earliest, earliest.instant.milliseconds < now.milliseconds {
+            throw notCreatable(because: .subjectExpired(earliest.text))
+        }
+        return policy
+    }
+
+    /// Throws `things:policy.invalid` for what is no policy under this id, or has no owner.
+    private func parsed(_ json: JSONValue, id: PolicyID) throws(TwinspanError) -> Policy {
         var value = json
         if value.object != nil { value.set(.string(id.text), at: JSONPointer(segments: ["policyId"])) }
         do throws(TwinspanError) {
@@ -186,6 +194,14 @@ struct ThingCreation {
         }
     }
 
+    /// What keeps the policy from being made keeps the thing from it, with the same status (§2.1).
+    private func notCreatable(because error: TwinspanError) -> TwinspanError {
+        TwinspanError(
+            code: ThingErrorTable.notCreatable.code, status: error.status,
+            message: "The thing '\(command.thingID)' cannot be created, because its policy cannot.",
+            description: error.description.map { "\(error.message) \($0)" } ?? error.message)
+    }
+
     private func make(
         _ policy: Policy, after state: PolicyState, limits: TwinLimits, now: Timestamp
     ) throws(TwinspanError) -> (event: PolicyEvent, after: PolicyState) {
@@ -195,7 +211,9 @@ struct ThingCreation {
         }
         let text = JSONText(policy.json)
         guard limits.policyBytes <= 0 || text.bytes.count <= limits.policyBytes else {
-            throw GeneralErrorTable.policyTooLarge.error()
+            throw notCreatable(
+                because: PolicyErrorTable.tooLarge.error(
+                    "The policy '\(policy.id)' would have \(text.bytes.count) bytes of \(limits.policyBytes)."))
         }
         let event = PolicyEvent(
             policyID: policy.id, action: .created, value: text, revision: state.revision + 1, timestamp: now)

@@ -7,7 +7,7 @@ extension ThingJudge {
         guard let given = command.value else { throw .jsonInvalid("The value of the command is missing.") }
         var patch = writable(given)
         try requireReadOfConditions()
-        try requireWrite(ofPatch: patch)
+        try access.requireWrite(ofPatch: patch, at: path)
         try checkTerms()
         if let terms {
             let current = terms.preconditions.needsTag || terms.preconditions.ifEqual != .update ? current : nil
@@ -52,9 +52,9 @@ extension ThingJudge {
     /// The patch without the parts whose condition does not hold; what becomes empty stays (§10.4). Nil when the patch
     /// as a whole has such a condition.
     private func filtered(_ patch: JSONValue, _ conditions: [PatchCondition]) -> JSONValue? {
-        let thing = withSpecialFields(text.value)
+        let thing = access.withSpecialFields(text.value)
         var patch = patch
-        for condition in conditions where !holds(condition.filter, for: thing) {
+        for condition in conditions where !access.holds(condition.filter, for: thing) {
             if condition.pointer.isRoot { return Optional<JSONValue>.none }
             patch.remove(at: condition.pointer)
         }

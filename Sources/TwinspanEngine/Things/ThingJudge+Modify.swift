@@ -5,7 +5,7 @@ import TwinspanProtocol
 extension ThingJudge {
     func modify() throws(TwinspanError) -> ThingVerdict {
         try requireReadOfConditions()
-        try requireWrite()
+        try access.requireWrite(command)
         try checkTerms()
         guard let given = command.value else { throw .jsonInvalid("The value of the command is missing.") }
         let kind = command.resource.kind
@@ -42,7 +42,7 @@ extension ThingJudge {
 
     func delete() throws(TwinspanError) -> ThingVerdict {
         try requireReadOfConditions()
-        try requireWrite()
+        try access.requireWrite(command)
         try checkTerms()
         try requireFeature()
         // Only a tag needs the value; whether it is there can be told without a copy.

@@ -6,7 +6,7 @@ import TwinspanProtocol
 extension ThingJudge {
     func retrieve() throws(TwinspanError) -> ThingVerdict {
         try requireReadOfConditions()
-        let isFull = try requireRead()
+        let isFull = try access.requireRead(command.resource)
         try checkTerms()
         try requireFeature()
         guard let current else { throw .notFound(command.resource, of: command.thingID) }
@@ -18,7 +18,7 @@ extension ThingJudge {
         if case .get(let keys) = terms?.metadata { response.metadata = JSONText(visibleMetadata(keys)) }
         if isFull, command.fields == nil { return ThingVerdict(response: response) }
         var value = current.value
-        if path.isRoot, command.fields != nil { value = withSpecialFields(value) }
+        if path.isRoot, command.fields != nil { value = access.withSpecialFields(value) }
         if !isFull { value = try visible(value) }
         if let fields = command.fields {
             if selectsPolicy, let policy = visiblePolicy, var object = value.object {
@@ -36,7 +36,8 @@ extension ThingJudge {
 
     /// The readable part of a value at the path.
     private func visible(_ value: JSONValue) throws(TwinspanError) -> JSONValue {
-        let visible = enforcer.view(of: value, type: .thing, base: path, subjects: context, namespace: namespace)
+        let visible = access.enforcer.view(
+            of: value, type: .thing, base: path, subjects: access.context, namespace: access.namespace)
         guard let visible else { throw .notFound(command.resource, of: command.thingID) }
         return visible
     }
@@ -44,9 +45,10 @@ extension ThingJudge {
     /// The readable part of the policy; nil when nothing of it may be read, which leaves the field out.
     private var visiblePolicy: JSONValue? {
         guard let policy,
-            policy.enforcer.isPartial(.read, .policy, .root, subjects: context, namespace: "")
+            policy.enforcer.isPartial(.read, .policy, .root, subjects: access.context, namespace: "")
         else { return Optional<JSONValue>.none }
-        return policy.enforcer.view(of: policy.text.value, type: .policy, base: .root, subjects: context, namespace: "")
+        return policy.enforcer.view(
+            of: policy.text.value, type: .policy, base: .root, subjects: access.context, namespace: "")
     }
 
     /// The selected fields. A selector is relative to the resource; it is applied from the root, where its wildcard
@@ -61,8 +63,8 @@ extension ThingJudge {
     /// The answer to `get-metadata`, in the part that may be read.
     private func visibleMetadata(_ keys: [MetadataKey]) -> JSONValue {
         guard let metadata = state.metadata else { return .object(JSONObject()) }
-        let visible = enforcer.view(
-            of: metadata.value, type: .thing, base: .root, subjects: context, namespace: namespace)
+        let visible = access.enforcer.view(
+            of: metadata.value, type: .thing, base: .root, subjects: access.context, namespace: access.namespace)
         guard let visible else { return .object(JSONObject()) }
         return MetadataChange(JSONText(visible)).selected(keys, at: path, thing: text.value)
     }

@@ -1,8 +1,6 @@
 // Decides a command on a thing: a value in, a value or one typed error out. No lock, no clock, no store; called under
 // the shard's lock with everything it needs. The order of checks is that of spec/protocol.md §6.1.
-import TwinspanExpressions
 import TwinspanJSON
-import TwinspanPolicies
 import TwinspanProtocol
 
 /// What a command comes to.
@@ -18,17 +16,16 @@ struct ThingVerdict {
 struct ThingJudge {
     let command: ThingCommand
     let request: ThingRequest
-    let state: ThingState
-    let text: JSONText
-    let enforcer: PolicyEnforcer
-    let context: AuthorizationContext
+    let access: ThingAccess
     let limits: TwinLimits
-    let now: Timestamp
     /// The policy, for a retrieve that selects `_policy`.
     var policy: PolicyDocument?
 
     var terms: ThingTerms? { request.terms }
     var path: JSONPointer { command.resource.path }
+    var state: ThingState { access.state }
+    var text: JSONText { access.text }
+    var now: Timestamp { access.now }
 
     /// Judges a command on a thing that exists and whose policy exists.
     func verdict() throws(TwinspanError) -> ThingVerdict {

@@ -100,12 +100,14 @@ extension TwinEngine {
             }
             var dependsOn = max(entry.sequence, policy.sequence)
             guard let enforcer = policy.enforcer else {
-                return .done(failed(policyLost(command, policyID), dependsOn))
+                return .done(failed(ThingAccess.policyLost(command, policyID), dependsOn))
             }
             var judge = ThingJudge(
-                command: command, request: request, state: entry.state, text: text, enforcer: enforcer,
-                context: context,
-                limits: settings.limits, now: now)
+                command: command, request: request,
+                access: ThingAccess(
+                    thingID: command.thingID, state: entry.state, text: text, enforcer: enforcer, context: context,
+                    now: now),
+                limits: settings.limits)
             if command.fields?.selects("_policy") == true {
                 // Asked for again, because the policy may have changed since: view and text must be of one revision.
                 guard let document = policies.document(policyID) else { return .needsPolicy(policyID) }
@@ -175,13 +177,5 @@ extension TwinEngine {
         } catch {
             return .done(failed(error, dependsOn))
         }
-    }
-
-    /// The thing is there but its policy is gone: reads find nothing, changes are forbidden (spec/protocol.md §6.1).
-    private func policyLost(_ command: ThingCommand, _ policyID: PolicyID) -> TwinspanError {
-        var error: TwinspanError =
-            command.isModifying ? .notModifiable(.root, of: command.thingID) : .thingNotFound(command.thingID)
-        error.description = "Its policy '\(policyID)' does not exist any more; create it again."
-        return error
     }
 }

@@ -13,17 +13,19 @@ struct CommitWaits: Sendable {
     let loops: any EventLoopGroup
 
     /// Returns when everything the ticket depends on is durable. Throws 503 when that was rejected, 408 when it takes
-    /// longer than `patience`.
-    func settle(_ ticket: CommitTicket, patience: Duration) async throws(TwinspanError) {
+    /// longer than `patience`. `unavailable` is the 503 of the entity that the command was for.
+    func settle(
+        _ ticket: CommitTicket, patience: Duration, unavailable: ErrorRow = ThingErrorTable.unavailable
+    ) async throws(TwinspanError) {
         switch engine.gate.outcome(of: ticket) {
         case .committed: return
-        case .rejected: throw ThingErrorTable.unavailable.error()
+        case .rejected: throw unavailable.error()
         case .pending: break
         }
         engine.commitSoon()
         switch await outcome(of: ticket, patience: patience) {
         case .committed: return
-        case .rejected: throw ThingErrorTable.unavailable.error()
+        case .rejected: throw unavailable.error()
         case .pending:
             throw GeneralErrorTable.commandTimeout.error(
                 "The store has not confirmed the change in time.",

@@ -33,7 +33,7 @@ struct EngineCalls: Sendable {
         } else {
             outcome = try await loading { [engine] in engine.execute(command, as: context) }
         }
-        try await waits.settle(outcome.ticket, patience: patience)
+        try await waits.settle(outcome.ticket, patience: patience, unavailable: PolicyErrorTable.unavailable)
         return try outcome.result.get()
     }
 

@@ -15,12 +15,15 @@ struct MetricsPage: Sendable {
     var failedLogins: Int
     /// Nil where the system does not tell.
     var residentBytes: Int64?
+    /// Requests that wait, and subscribers of the live channel.
+    var live: (pending: Int, subscribers: Int) = (0, 0)
 
     /// The page.
     var text: PrometheusText {
         var page = PrometheusText()
         writeConnections(&page)
         writeCommits(&page)
+        writeRequests(&page)
         writeStore(&page)
         page.family("twinspan_ready", .gauge, "1 when /ready says so.")
         page.sample("twinspan_ready", Int64(isReady ? 1 : 0))
@@ -111,6 +114,19 @@ struct MetricsPage: Sendable {
             page.family(counter.name, .counter, counter.help)
             page.sample(counter.name, counter.value)
         }
+    }
+
+    private func writeRequests(_ page: inout PrometheusText) {
+        page.family(
+            "twinspan_requests_pending", .gauge, "Requests that wait for a commit, an answer or acknowledgements.")
+        page.sample("twinspan_requests_pending", Int64(live.pending))
+        page.family("twinspan_requests_expired_total", .counter, "Requests whose time ran out.")
+        page.sample("twinspan_requests_expired_total", engine.expiredRequests)
+        page.family(
+            "twinspan_answers_late_total", .counter, "Answers and acknowledgements that nobody waited for.")
+        page.sample("twinspan_answers_late_total", engine.lateAnswers)
+        page.family("twinspan_live_subscribers", .gauge, "Subscribers of the live channel.")
+        page.sample("twinspan_live_subscribers", Int64(live.subscribers))
     }
 
     private func writeStore(_ page: inout PrometheusText) {

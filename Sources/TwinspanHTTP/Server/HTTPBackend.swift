@@ -30,6 +30,7 @@ public struct HTTPBackend: Sendable {
         return MetricsPage(
             connections: snapshots, engine: engine.metrics.snapshot, journalSequence: engine.gate.committed,
             store: storeMeasures(), isReady: Readiness(engine.condition, snapshots).isReady,
-            failedLogins: authenticator.failedLogins, residentBytes: ResidentMemory.bytes())
+            failedLogins: authenticator.failedLogins, residentBytes: ResidentMemory.bytes(),
+            live: engine.live.load)
     }
 }

@@ -43,7 +43,8 @@ public enum PolicyErrorTable {
         "policies:precondition.failed", 412, "The precondition of the request is not met.",
         "Compare the 'etag' of the policy with if-match or if-none-match.")
     public static let preconditionNotModified = ErrorRow(
-        "policies:precondition.notmodified", 304, "The policy is unchanged.")
+        "policies:precondition.notmodified", 304, "The policy is unchanged.",
+        "Go on using what was retrieved with the entity tag.")
     public static let viewInvalid = ErrorRow(
         "policies:view.invalid", 400, "The policy view is not known.",
         "Set the header policy-view to 'original' or 'resolved'.")

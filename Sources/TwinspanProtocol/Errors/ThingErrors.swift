@@ -77,7 +77,8 @@ public enum ThingErrorTable {
         "things:precondition.failed", 412, "The precondition of the request is not met.",
         "Compare the 'etag' of the resource with if-match or if-none-match, or retrieve it again.")
     public static let preconditionNotModified = ErrorRow(
-        "things:precondition.notmodified", 304, "The resource is unchanged.", nil)
+        "things:precondition.notmodified", 304, "The resource is unchanged.",
+        "Go on using what was retrieved with the entity tag.")
     public static let conditionFailed = ErrorRow(
         "things:condition.failed", 412, "The condition does not hold for the thing.",
         "The state did not match the condition, or READ on a field it names is missing.")

@@ -27,8 +27,9 @@ struct MetricsPageTests {
             connections: [connection],
             engine: EngineMetrics.Snapshot(
                 latencyBuckets: latency, latencySumMicroseconds: 2_500_123, commits: 4, changes: 40, failedCommits: 1,
-                rowsWritten: 7, trimmed: 9, rowsCursor: 33),
-            journalSequence: 40, store: store, isReady: false, failedLogins: 2, residentBytes: 12_345_678)
+                rowsWritten: 7, trimmed: 9, rowsCursor: 33, expiredRequests: 5, lateAnswers: 6),
+            journalSequence: 40, store: store, isReady: false, failedLogins: 2, residentBytes: 12_345_678,
+            live: (pending: 3, subscribers: 2))
         #expect(page.text.text == Self.expected)
     }
 
@@ -98,6 +99,18 @@ struct MetricsPageTests {
         # HELP twinspan_journal_trimmed_total Journal records removed by retention.
         # TYPE twinspan_journal_trimmed_total counter
         twinspan_journal_trimmed_total 9
+        # HELP twinspan_requests_pending Requests that wait for a commit, an answer or acknowledgements.
+        # TYPE twinspan_requests_pending gauge
+        twinspan_requests_pending 3
+        # HELP twinspan_requests_expired_total Requests whose time ran out.
+        # TYPE twinspan_requests_expired_total counter
+        twinspan_requests_expired_total 5
+        # HELP twinspan_answers_late_total Answers and acknowledgements that nobody waited for.
+        # TYPE twinspan_answers_late_total counter
+        twinspan_answers_late_total 6
+        # HELP twinspan_live_subscribers Subscribers of the live channel.
+        # TYPE twinspan_live_subscribers gauge
+        twinspan_live_subscribers 2
         # HELP twinspan_journal_sequence The newest committed sequence.
         # TYPE twinspan_journal_sequence gauge
         twinspan_journal_sequence 40
