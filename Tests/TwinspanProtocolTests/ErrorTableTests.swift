@@ -88,6 +88,13 @@ struct ErrorTableTests {
         #expect(error.message.count < 200)
     }
 
+    @Test("a hostile id of one endless character is cut too")
+    func cutInsideCharacter() {
+        let accents = "e" + String(repeating: "\u{301}", count: 4_000)
+        #expect(accents.shortened.unicodeScalars.count == 78)
+        #expect(accents.shortened.utf8.count < 200)
+    }
+
     @Test("the envelope of an error names the entity, or says that it is unknown")
     func envelope() throws {
         let error = TwinspanError(code: "a:b", status: 404, message: "No.")
