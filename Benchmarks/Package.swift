@@ -22,6 +22,15 @@ let package = Package(
         .executableTarget(
             name: "json-bench",
             dependencies: [.product(name: "TwinspanJSON", package: "twinspan"), "CcJSON"]),
+        // Replaces malloc of the program that links it, to count allocations.
+        .target(name: "CAllocationCounter"),
+        .executableTarget(
+            name: "engine-bench",
+            dependencies: [
+                .product(name: "TwinspanEngine", package: "twinspan"),
+                .product(name: "TwinspanProtocol", package: "twinspan"),
+                .product(name: "TwinspanJSON", package: "twinspan"), "CcJSON", "CAllocationCounter",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -34,12 +34,13 @@ class Sizes:
     start_things: int
     hot_things: int         # touched between the two memory readings
     http_seconds: int
+    engine_milliseconds: int  # per command, contestant and round
 
 
 FULL = Sizes(rounds=5, messages=200_000, rate=1000, rate_seconds=30, many_things=1_000_000, start_things=100_000,
-             hot_things=40_000, http_seconds=5)
+             hot_things=40_000, http_seconds=5, engine_milliseconds=300)
 QUICK = Sizes(rounds=2, messages=20_000, rate=1000, rate_seconds=5, many_things=50_000, start_things=10_000,
-              hot_things=5_000, http_seconds=2)
+              hot_things=5_000, http_seconds=2, engine_milliseconds=60)
 
 
 class Bench:
@@ -304,7 +305,7 @@ def start(bench):
     return [Row("start", f"ready with {bench.sizes.start_things} things", statistics.median(taken), "ms")]
 
 
-# MARK: HTTP and JSON
+# MARK: HTTP, JSON and the engine alone
 
 def http(bench):
     program = bench.swift_program("hummingbird-constant")
@@ -360,9 +361,57 @@ def json_scenario(bench):
     return rows
 
 
+def engine(bench):
+    """The five commonest commands and the events of a change, in one process without broker and disk."""
+    program = bench.swift_program("engine-bench")
+    command = [str(program), str(bench.sizes.rounds), str(bench.sizes.engine_milliseconds)]
+    output = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    if output.returncode != 0:
+        raise BenchError(f"engine-bench failed: {output.stderr}")
+    figures = json.loads(output.stdout)
+    rows = []
+    for name, parts in figures["commands"].items():
+        rows += _engine_rows(bench, name, parts)
+    for count, writers in figures["events"].items():
+        rows += _event_rows(bench, int(count), writers)
+    return rows
+
+
+# What is measured of each operation: key in the program's output and unit, how a metric says it, how a remark does.
+ENGINE_MEASURES = (("ns", "", "{:,.0f}"), ("allocations", ", allocations", "{:.1f}"))
+
+
+def _engine_rows(bench, name, parts):
+    """One row per measure in the table; the parts of the sum are rows of the results only."""
+    rows = []
+    for key, suffix, form in ENGINE_MEASURES:
+        baseline = parts["baseline"][key]
+        if bench.baseline_only:
+            rows.append(Row("engine", name + suffix, None, key, baseline))
+            continue
+        split = " + ".join(f"{part} {form.format(parts[part][key])}" for part in ("decode", "apply", "encode"))
+        say(f"    {name:<18} {form.format(parts['sum'][key]):>7} {key}: {split}")
+        rows.append(Row("engine", name + suffix, parts["sum"][key], key, baseline, note=split))
+        rows += [Row("engine", f"{name}, {part}{suffix}", parts[part][key], key, is_detail=True)
+                 for part in ("decode", "apply", "encode", "commit")]
+    return rows
+
+
+def _event_rows(bench, count, writers):
+    if bench.baseline_only:
+        return []
+    subscribers = f"{count} subscriber" + ("s" if count > 1 else "")
+    rows = [Row("engine", f"event to {subscribers}{suffix}", writers["shared"][key], key, writers["separate"][key],
+                note="baseline: each subscriber serialises for itself")
+            for key, suffix, _ in ENGINE_MEASURES]
+    say(f"    event to {subscribers}: {writers['shared']['ns']:,.0f} ns, serialised {writers['serialisations']} ×")
+    return rows + [Row("engine", f"serialisations of an event for {subscribers}", writers["serialisations"], "times")]
+
+
 # In the order they run. The light ones come first, so that a broken set-up shows early.
 SCENARIOS = {
     "json": json_scenario,
+    "engine": engine,
     "http": http,
     "start": start,
     "memory": memory,

@@ -52,6 +52,7 @@ public final class TwinEngine: Sendable {
     let rowWriter: RowWriter
     public let gate = CommitGate()
     public let hub = EventHub()
+    public let live: LiveChannel
     public let metrics = EngineMetrics()
     let conditionState = Mutex<EngineCondition>(.starting)
     let committerThread = Mutex<WorkerThread?>(nil)
@@ -66,6 +67,7 @@ public final class TwinEngine: Sendable {
         rowWriter = RowWriter(store: store, backlog: backlog, metrics: metrics)
         self.clock = clock
         self.settings = settings
+        live = LiveChannel(clock: clock, limits: settings.limits)
         let shardBytes = max(settings.cacheBytes / settings.shards, 64 << 10)
         shards = (0..<settings.shards).map { _ in ThingShard(byteCapacity: shardBytes) }
         policies = PolicyShelf(byteCapacity: max(settings.cacheBytes / 8, 1 << 20))

@@ -4,9 +4,18 @@ public struct TwinLimits: Sendable, Equatable {
     public var thingBytes: Int
     /// Bytes of a policy's compact JSON.
     public var policyBytes: Int
+    /// Bytes of a message's payload.
+    public var messageBytes: Int
+    /// Requests that wait at the same time for a commit, an answer or acknowledgements; more are refused with 429.
+    public var pendingRequests: Int
 
-    public init(thingBytes: Int = 102_400, policyBytes: Int = 102_400) {
+    public init(
+        thingBytes: Int = 102_400, policyBytes: Int = 102_400, messageBytes: Int = 256_000,
+        pendingRequests: Int = 10_000
+    ) {
         self.thingBytes = thingBytes
         self.policyBytes = policyBytes
+        self.messageBytes = messageBytes
+        self.pendingRequests = pendingRequests
     }
 }

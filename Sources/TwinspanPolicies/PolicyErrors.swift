@@ -11,9 +11,8 @@ enum PolicyErrors {
     }
 
     static func fieldMissing(_ field: String) -> TwinspanError {
-        TwinspanError(
-            code: "json.field.missing", status: 400, message: "The field '\(shortened(field))' is missing.",
-            description: modelHint)
+        GeneralErrorTable.jsonFieldMissing.error(
+            "The field '\(shortened(field))' is missing.", description: modelHint)
     }
 
     static func resourceKeyInvalid(_ key: String) -> TwinspanError {
@@ -23,21 +22,18 @@ enum PolicyErrors {
     }
 
     static func resourcePathInvalid(_ key: String, _ error: JSONPointerError) -> TwinspanError {
-        TwinspanError(
-            code: "json.pointer.invalid", status: 400,
-            message: "The path of the resource key '\(shortened(key))' is not valid.", description: "\(error)")
+        GeneralErrorTable.jsonPointerInvalid.error(
+            "The path of the resource key '\(shortened(key))' is not valid.", description: "\(error)")
     }
 
     // MARK: Entries
 
     static func labelReserved(_ label: String) -> TwinspanError {
-        TwinspanError(
-            code: "policies:label.invalid", status: 400, message: "The label '\(shortened(label))' is reserved.",
-            description: "Labels must not start with 'imported' or 'nsimported'.")
+        PolicyErrorTable.labelInvalid.error("The label '\(shortened(label))' is reserved.")
     }
 
     static func entryInvalid(_ message: String, hint: String) -> TwinspanError {
-        TwinspanError(code: "policies:entry.invalid", status: 400, message: message, description: hint)
+        PolicyErrorTable.entryInvalid.error(message, description: hint)
     }
 
     static func labelInvalid(_ label: String) -> TwinspanError {
@@ -60,66 +56,50 @@ enum PolicyErrors {
     // MARK: Subjects
 
     static func subjectIDInvalid(_ id: String) -> TwinspanError {
-        TwinspanError(
-            code: "policies:subjectid.invalid", status: 400, message: "The subject id '\(shortened(id))' is not valid.",
-            description: "A subject id is '<issuer>:<subject>', at most 256 characters, without control characters.")
+        PolicyErrorTable.subjectIDInvalid.error("The subject id '\(shortened(id))' is not valid.")
     }
 
     static func subjectExpiryInvalid(_ text: String) -> TwinspanError {
-        TwinspanError(
-            code: "policies:subjectexpiry.invalid", status: 400,
-            message: "The subject expiry '\(shortened(text))' is not valid.",
-            description: "Use an ISO-8601 instant that is not past, e.g. '2030-01-01T12:00:00Z'.")
+        PolicyErrorTable.subjectExpiryInvalid.error("The subject expiry '\(shortened(text))' is not valid.")
     }
 
     static func subjectAnnouncementInvalid(_ text: String) -> TwinspanError {
-        TwinspanError(
-            code: "policies:subjectannouncement.invalid", status: 400,
-            message: "The duration '\(shortened(text))' in a subject announcement is not valid.",
-            description: "Use a whole number with a unit; 'beforeExpiry' takes h, m or s.")
+        PolicyErrorTable.subjectAnnouncementInvalid.error(
+            "The duration '\(shortened(text))' in a subject announcement is not valid.")
     }
 
     // MARK: Imports
 
     static func importInvalid(_ message: String) -> TwinspanError {
-        TwinspanError(
-            code: "policies:import.invalid", status: 400, message: message,
-            description: "A policy may import other policies by their id, never itself.")
+        PolicyErrorTable.importInvalid.error(message)
     }
 
     static func importsTooLarge(_ count: Int, limit: Int) -> TwinspanError {
-        TwinspanError(
-            code: "policies:imports.toolarge", status: 400, message: "The policy has \(count) imports.",
-            description: "At most \(limit) are allowed.")
+        PolicyErrorTable.importsTooLarge.error(
+            "The policy has \(count) imports.", description: "At most \(limit) are allowed.")
     }
 
     // MARK: Whole policies
 
     static func idNotSettable(_ given: PolicyID, addressed: PolicyID) -> TwinspanError {
-        GeneralErrorTable.policyIDNotSettable.error(
+        PolicyErrorTable.idNotSettable.error(
             "The policy id '\(given)' in the value differs from '\(addressed)', which is addressed.")
     }
 
     static func tooLarge(_ bytes: Int, limit: Int) -> TwinspanError {
-        GeneralErrorTable.policyTooLarge.error("The policy would have \(bytes) bytes, \(limit) are allowed.")
+        PolicyErrorTable.tooLarge.error("The policy would have \(bytes) bytes, \(limit) are allowed.")
     }
 
     static func policyWithoutOwner(_ id: PolicyID) -> TwinspanError {
-        TwinspanError(
-            code: "policies:policy.modificationinvalid", status: 403,
-            message: "The policy '\(id)' would have no owner.", description: ownerHint)
+        PolicyErrorTable.modificationInvalid.error("The policy '\(id)' would have no owner.")
     }
 
     static func entryWithoutOwner(_ label: String, _ id: PolicyID) -> TwinspanError {
-        TwinspanError(
-            code: "policies:entry.modificationinvalid", status: 403,
-            message: "Changing the entry '\(shortened(label))' would leave the policy '\(id)' without owner.",
-            description: ownerHint)
+        PolicyErrorTable.entryModificationInvalid.error(
+            "Changing the entry '\(shortened(label))' would leave the policy '\(id)' without owner.")
     }
 
     private static let modelHint = "Check the policy against the JSON model of policies."
-    private static let ownerHint =
-        "At least one permanent subject, one without expiry, must have WRITE granted and not revoked on 'policy:/'."
 
     /// Peer text for a message: not longer than a reader needs.
     private static func shortened(_ text: String) -> String {

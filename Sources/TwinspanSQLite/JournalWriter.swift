@@ -54,8 +54,8 @@ final class JournalWriter {
                 event.path.isRoot ? "/" : event.path.description, event.value)
         case .policy(let event, _):
             try insert(
-                statement, JournalKind.policy, event.policyID.text, event.revision, event.action, event.timestamp, "/",
-                event.value)
+                statement, JournalKind.policy, event.policyID.text, event.revision, event.action, event.timestamp,
+                event.path.isRoot ? "/" : event.path.description, event.value)
         }
     }
 

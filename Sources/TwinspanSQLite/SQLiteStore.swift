@@ -150,8 +150,8 @@ public final class SQLiteStore: TwinStore {
             return connections
         }
         closing?.checkpointer.stop()
-        // The pools are only let go: a reader may be inside one of them, and a pool that is closed under a reader crashes.
-        // Their connections close with the last reader that is left.
+        // The pools are only let go: a reader may be inside one of them, and a pool that is closed under a reader
+        // crashes. Their connections close with the last reader that is left.
     }
 
     public func commit(_ batch: CommitBatch) throws(StoreFailure) {
@@ -314,12 +314,14 @@ public final class SQLiteStore: TwinStore {
                         thingID: try ThingID(entity), action: action, path: try JSONPointer(parsing: path),
                         value: text(row, 7), revision: row[3], timestamp: time)))
         case JournalKind.policy:
+            // Subject ids and resource keys may hold slashes, so paths of policies have a reader of their own.
+            let path: String = row[6]
             return JournalRecord(
                 sequence: sequence,
                 content: .policy(
                     PolicyEvent(
-                        policyID: try PolicyID(entity), action: action, value: text(row, 7), revision: row[3],
-                        timestamp: time)))
+                        policyID: try PolicyID(entity), action: action, path: try JSONPointer(policyPath: path),
+                        value: text(row, 7), revision: row[3], timestamp: time)))
         default:
             throw StoreFailure(kind: .corrupt, description: "unknown kind \(kind) at sequence \(sequence)")
         }

@@ -72,13 +72,13 @@ public final class EngineRig: Sendable {
     /// Sends a policy command, waits for its commit and returns its success; throws its `TwinspanError`.
     @discardableResult
     public func policy(
-        _ action: PolicyCommand.Action, _ id: String, _ value: String? = nil, headers: [String: String] = [:],
-        fields: String? = nil, as context: AuthorizationContext = EngineRig.owner
+        _ action: PolicyCommand.Action, _ id: String, _ value: String? = nil, at path: String = "/",
+        headers: [String: String] = [:], fields: String? = nil, as context: AuthorizationContext = EngineRig.owner
     ) throws -> PolicyResponse {
         var all = DittoHeaders()
         for (name, text) in headers { all.append(name, .string(text)) }
         let command = PolicyCommand(
-            policyID: try PolicyID(id), action: action,
+            policyID: try PolicyID(id), action: action, resource: try PolicyPath(try JSONPointer(policyPath: path)),
             value: try value.map { JSONText(try JSONValue.parse($0)) }, headers: all,
             fields: try fields.map { try JSONFieldSelector(parsing: $0) })
         let outcome = engine.execute(command, as: context)

@@ -34,8 +34,8 @@ struct Twinspan: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            ServeCommand.self, LintCommand.self, MapCommand.self, SimulateCommand.self, HashPasswordCommand.self,
-            DemoCommand.self,
+            ServeCommand.self, LintCommand.self, MapCommand.self, ParseCommand.self, SimulateCommand.self,
+            HashPasswordCommand.self, DemoCommand.self,
         ])
 }
 

@@ -231,7 +231,8 @@ extension BrokerTests {
                     counts.append(try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count)
                 }
             }
-            #expect(Set(counts).count == 1, "open descriptors: \(counts)")
+            // Fewer is fine: what an earlier test has left to a thread of its own may close meanwhile.
+            #expect(zip(counts, counts.dropFirst()).allSatisfy { $0 >= $1 }, "open descriptors: \(counts)")
         }
     }
 }

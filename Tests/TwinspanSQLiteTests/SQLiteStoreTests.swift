@@ -75,6 +75,45 @@ struct SQLiteStoreTests {
         store.close()
     }
 
+    static let policyPaths = [
+        "/", "/entries", "/entries/日本 '1", "/entries/a~0b/subjects", "/entries/l/subjects/https://iss.org/x:s//1/",
+        "/entries/l/resources/thing:/", "/entries/l/resources/thing:/features/a~0b/c", "/entries/l/references",
+        "/imports/n:x", "/imports/n:x/entries",
+    ]
+
+    @Test("a part of a policy comes back with its path and value", arguments: policyPaths)
+    func policyParts(path: String) throws {
+        let directory = try TemporaryDirectory(isInMemory: true)
+        let store = try SQLiteStore(directory: directory.path, durability: .os)
+        _ = try store.open(discardingAfter: nil)
+        let pointer = try JSONPointer(policyPath: path)
+        var changes: [TwinChange] = []
+        for (action, value) in [
+            (ThingEvent.Action.created, JSONText("ü")), (.modified, JSONText([1])), (.deleted, nil),
+        ] {
+            let event = PolicyEvent(
+                policyID: try PolicyID("n:p"), action: action, path: pointer, value: value,
+                revision: Int64(changes.count + 1), timestamp: Timestamp(milliseconds: 7))
+            changes.append(
+                TwinChange(
+                    content: .policy(event, after: .never), headers: DittoHeaders(), originator: nil, origin: nil,
+                    enforcer: nil, madeAt: 0))
+        }
+        try store.commit(CommitBatch(firstSequence: 1, changes: changes))
+        store.close()
+        _ = try store.open(discardingAfter: nil)
+        for (record, change) in zip(try store.journal(after: 0, limit: 10), changes) {
+            guard case (.policy(let read), .policy(let written, _)) = (record.content, change.content) else {
+                Issue.record("a record has changed its kind")
+                continue
+            }
+            #expect(read == written)
+            #expect(read.path.segments == pointer.segments)
+        }
+        #expect(try store.journal(after: 0, limit: 10).count == 3)
+        store.close()
+    }
+
     @Test("rows come back as they were written, tombstones too, and the cursor with them")
     func rows() throws {
         let directory = try TemporaryDirectory(isInMemory: true)

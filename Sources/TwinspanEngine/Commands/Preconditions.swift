@@ -1,5 +1,5 @@
-// What the conditional headers ask for, things and policies alike (spec/protocol.md §10.2, §10.5): read once, before any
-// lock is taken, and asked when the current state is known.
+// What the conditional headers ask for, things and policies alike (spec/protocol.md §10.2, §10.5): read once, before
+// any lock is taken, and asked when the current state is known.
 import TwinspanJSON
 import TwinspanProtocol
 

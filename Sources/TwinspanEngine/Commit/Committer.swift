@@ -39,6 +39,7 @@ extension TwinEngine {
         metrics.rowsWritten(0, cursor: position.lastSequence)
         conditionState.withLock { $0 = .open }
         rowWriter.start()
+        live.start()
         let thread = WorkerThread(name: "committer") { [self] in runCommitter() }
         committerThread.withLock { $0 = thread }
     }
@@ -53,6 +54,7 @@ extension TwinEngine {
         }
         guard let thread else { return }
         thread.join()
+        live.stop()
         rowWriter.stop()
         conditionState.withLock { $0 = .stopped }
         store.close()

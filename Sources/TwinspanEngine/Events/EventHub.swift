@@ -6,21 +6,11 @@ public import TwinspanProtocol
 
 /// One subscriber's bounded inbox of changes.
 public final class EventSubscription: Sendable {
-    private struct State {
-        var changes: [TwinChange] = []
-        var bytes = 0
-        var isReaderAsleep = false
-        var isEnded = false
-        var overflowed: Int64 = 0
-    }
-
-    private let state = Mutex(State())
+    private let inbox: Mutex<Inbox<TwinChange>>
     /// Exact namespaces; empty admits all.
     public let namespaces: Set<String>
     /// Changes that came in through this connection are not delivered.
     public let excludedOrigin: ConnectionID?
-    private let capacity: Int
-    private let byteCapacity: Int
     private let wake: @Sendable (_ isShort: Bool) -> Void
     private let onOverflow: @Sendable (TwinChange) -> Void
 
@@ -34,8 +24,7 @@ public final class EventSubscription: Sendable {
     ) {
         self.namespaces = namespaces
         self.excludedOrigin = excludedOrigin
-        self.capacity = capacity
-        self.byteCapacity = byteCapacity
+        inbox = Mutex(Inbox(capacity: capacity, byteCapacity: byteCapacity))
         self.wake = wake
         self.onOverflow = onOverflow
     }
@@ -43,21 +32,12 @@ public final class EventSubscription: Sendable {
     /// Puts in what fits of a batch; the newest are refused when it is full.
     func offer(_ changes: [TwinChange], isShort: Bool) {
         var refused: [TwinChange] = []
-        let shouldWake = state.withLock { state -> Bool in
-            guard !state.isEnded else { return false }
-            for change in changes {
-                guard isWanted(change) else { continue }
-                if state.changes.count >= capacity || state.bytes >= byteCapacity {
-                    state.overflowed += 1
-                    refused.append(change)
-                    continue
-                }
-                state.changes.append(change)
-                state.bytes += change.queuedBytes
+        let shouldWake = inbox.withLock { inbox -> Bool in
+            guard !inbox.isEnded else { return false }
+            for change in changes where isWanted(change) {
+                if !inbox.append(change, bytes: change.queuedBytes) { refused.append(change) }
             }
-            guard state.isReaderAsleep, !state.changes.isEmpty else { return false }
-            state.isReaderAsleep = false
-            return true
+            return inbox.wakesReader()
         }
         for change in refused { onOverflow(change) }
         if shouldWake { wake(isShort) }
@@ -71,31 +51,17 @@ public final class EventSubscription: Sendable {
 
     /// Takes everything there is. When there is nothing, the next offer will call `wake`.
     public func take() -> [TwinChange] {
-        state.withLock { state in
-            guard !state.changes.isEmpty else {
-                state.isReaderAsleep = true
-                return []
-            }
-            let taken = state.changes
-            state.changes = []
-            state.changes.reserveCapacity(min(taken.count, 1024))
-            state.bytes = 0
-            return taken
-        }
+        inbox.withLock { $0.take() }
     }
 
     /// Takes nothing any more and forgets what it holds.
     func end() {
-        state.withLock { state in
-            state.isEnded = true
-            state.changes = []
-            state.bytes = 0
-        }
+        inbox.withLock { $0.end() }
     }
 
     /// Changes that wait, and how many did not fit so far.
     public var load: (waiting: Int, overflowed: Int64) {
-        state.withLock { ($0.changes.count, $0.overflowed) }
+        inbox.withLock { ($0.elements.count, $0.overflowed) }
     }
 }
 

@@ -41,6 +41,7 @@ public final class TwinChange: Sendable {
     public var eventHeaders: DittoHeaders {
         var result = headers.deliveredToOutside()
         result[.responseRequired] = .bool(false)
+        RequestedAcks.deliver(&result)
         if let originator { result[.originator] = .string(originator) }
         if case .thing(let event, _) = content {
             let contentType = event.action == .merged ? "application/merge-patch+json" : "application/json"

@@ -10,132 +10,194 @@ struct PolicyJudge {
         var after: PolicyState?
     }
 
-    let command: PolicyCommand
+    let prepared: PreparedPolicyCommand
     let state: PolicyState
     let context: AuthorizationContext
     let limits: TwinLimits
     let now: Timestamp
 
+    private var command: PolicyCommand { prepared.command }
+    private var resource: PolicyPath { prepared.command.resource }
+
+    /// In the order of §6.1: authorization, existence, preconditions, size, what is special to the resource.
     func verdict() throws(TwinspanError) -> Verdict {
         guard let text = state.text, let enforcer = state.enforcer else {
-            switch command.action {
-            case .create, .modify:
-                // There is nothing a tag could match (spec/protocol.md §10.2).
-                if command.headers[.ifMatch] != nil { throw GeneralErrorTable.policyPreconditionFailed.error() }
-                return try store(.created, status: 201)
-            case .retrieve, .delete: throw notFound
+            guard resource.kind == .policy, command.action == .create || command.action == .modify else {
+                throw .notFound(.root, of: command.policyID)
             }
+            try checkPreconditions(nil)
+            return try change(.created, prepared.value, status: 201)
         }
         switch command.action {
         case .create:
-            throw TwinspanError(
-                code: "policies:policy.conflict", status: 409,
-                message: "A policy with the id '\(command.policyID)' exists already.",
-                description: "Choose another id, or modify the policy.")
+            try checkPreconditions(present(in: text))
+            throw .policyConflict(command.policyID)
         case .retrieve: return try retrieve(text, enforcer)
         case .modify:
             try requireWrite(enforcer)
-            try checkEntityTags()
-            return try store(.modified, status: 204)
+            return try modify(text)
         case .delete:
             try requireWrite(enforcer)
-            try checkEntityTags()
-            return try accept(.deleted, value: nil, status: 204)
+            try requireParent(in: text)
+            guard let present = present(in: text) else { throw .notFound(resource, of: command.policyID) }
+            try checkPreconditions(present)
+            return try change(.deleted, nil, status: 204)
         }
     }
 
-    private var notFound: TwinspanError {
-        GeneralErrorTable.policyNotFound.error("The policy '\(command.policyID)' could not be found.")
+    // MARK: What is there
+
+    /// The stored value of the resource and its entity tag.
+    private typealias Present = (value: JSONText, tag: String)
+
+    private func present(in text: JSONText) -> Present? {
+        if resource.kind == .policy { return (text, EntityTags.tag(revision: state.revision)) }
+        if let value = text.text(at: resource.path) { return (value, EntityTags.tag(of: value)) }
+        switch resource.kind {
+        case .allowedAdditions, .references, .importEntries, .transitiveImports:
+            guard resource.path.parent.flatMap({ text.range(at: $0) }) != nil else { return nil }
+            // What was never set reads as an empty list. For the allowed additions it means the opposite of one, and
+            // the tag tells (A.1.2).
+            let empty = JSONText(.array([]))
+            return (empty, EntityTags.tag(of: resource.kind == .allowedAdditions ? JSONText(.null) : empty))
+        default: return nil
+        }
+    }
+
+    /// The entry or import that holds the resource must be there; its absence has a code of its own.
+    private func requireParent(in text: JSONText) throws(TwinspanError) {
+        guard resource.path.segments.count > 2 else { return }
+        let parent = JSONPointer(segments: Array(resource.path.segments.prefix(2)))
+        guard text.range(at: parent) == nil else { return }
+        throw .notFound(try PolicyPath(parent), of: command.policyID)
     }
 
     private func requireWrite(_ enforcer: PolicyEnforcer) throws(TwinspanError) {
-        guard enforcer.isUnrestricted(.write, .policy, .root, subjects: context, namespace: "") else {
-            throw GeneralErrorTable.policyNotModifiable.error("The policy '\(command.policyID)' may not be modified.")
+        guard enforcer.isUnrestricted(.write, .policy, resource.accessPath, subjects: context, namespace: "") else {
+            throw .notModifiable(resource, of: command.policyID)
         }
     }
 
-    private func checkEntityTags() throws(TwinspanError) {
-        let tag = EntityTags.tag(revision: state.revision)
-        if let wanted = command.headers.text(.ifMatch), try !EntityTags(wanted, header: "if-match").contain(tag) {
-            throw GeneralErrorTable.policyPreconditionFailed.error()
-        }
-        if let unwanted = command.headers.text(.ifNoneMatch),
-            try EntityTags(unwanted, header: "if-none-match").contain(tag)
-        {
-            throw command.action == .retrieve
-                ? GeneralErrorTable.policyPreconditionNotModified.error()
-                : GeneralErrorTable.policyPreconditionFailed.error()
-        }
+    private func checkPreconditions(_ present: Present?) throws(TwinspanError) {
+        try prepared.preconditions.check(
+            tag: present?.tag, isRetrieve: command.action == .retrieve,
+            failed: GeneralErrorTable.policyPreconditionFailed,
+            notModified: GeneralErrorTable.policyPreconditionNotModified)
     }
+
+    // MARK: Commands
 
     private func retrieve(_ text: JSONText, _ enforcer: PolicyEnforcer) throws(TwinspanError) -> Verdict {
-        let visible = enforcer.view(of: text.value, type: .policy, base: .root, subjects: context, namespace: "")
-        guard enforcer.isPartial(.read, .policy, .root, subjects: context, namespace: ""), var value = visible else {
-            throw notFound
+        let path = resource.accessPath
+        guard enforcer.isPartial(.read, .policy, path, subjects: context, namespace: "") else {
+            throw .notFound(resource, of: command.policyID)
         }
-        try checkEntityTags()
-        if let fields = command.fields {
-            if var object = value.object {
-                object["_namespace"] = .string(command.policyID.namespace)
-                object["_revision"] = .number(JSONNumber(state.revision))
-                object["_created"] = .string(state.created.iso8601)
-                object["_modified"] = .string(state.modified.iso8601)
-                value = .object(object)
-            }
-            value = fields.select(from: value)
+        try requireParent(in: text)
+        guard let present = present(in: text),
+            var value = enforcer.view(
+                of: present.value.value, type: .policy, base: path, subjects: context, namespace: "")
+        else { throw .notFound(resource, of: command.policyID) }
+        // Without resolved imports the resolved view has the same entries, but it never has a tag (A.1.3).
+        if !prepared.isResolvedView { try checkPreconditions(present) }
+        if resource.kind == .policy, let fields = command.fields {
+            value = fields.select(from: withSpecialFields(value))
         }
         return Verdict(
             response: PolicyResponse(
                 status: 200, value: JSONText(value), revision: state.revision,
-                etag: EntityTags.tag(revision: state.revision), action: .retrieve))
+                etag: prepared.isResolvedView ? nil : present.tag, action: .retrieve))
     }
 
-    private func store(_ action: ThingEvent.Action, status: Int) throws(TwinspanError) -> Verdict {
-        guard let given = command.value else { throw .jsonInvalid("The policy is missing.") }
-        var json = given.value
-        if let id = json.object?["policyId"] {
-            guard id.string?.hasSameBytes(as: command.policyID.text) == true else {
-                throw GeneralErrorTable.policyIDNotSettable.error()
-            }
-        }
-        if json.object != nil { json.set(.string(command.policyID.text), at: JSONPointer(segments: ["policyId"])) }
-        let policy = try Policy.parse(json, id: command.policyID, limits: .structure)
-        try policy.validateOwnership()
-        let text = JSONText(policy.json)
-        guard limits.policyBytes <= 0 || text.bytes.count <= limits.policyBytes else {
-            throw GeneralErrorTable.policyTooLarge.error(
-                "The policy '\(command.policyID)' would have \(text.bytes.count) bytes of \(limits.policyBytes)."
-            )
-        }
-        let verdict = try accept(action, value: text, status: status)
-        // The creator or modifier must keep WRITE on the policy, unless he says that he knows.
-        let keepsWrite =
-            verdict.after?.enforcer?.isUnrestricted(.write, .policy, .root, subjects: context, namespace: "") ?? false
-        guard keepsWrite || command.headers.text(.allowPolicyLockout) == "true" else {
-            throw action == .created
-                ? GeneralErrorTable.policyNotCreatable.error("The policy '\(command.policyID)' may not be created.")
-                : TwinspanError(
-                    code: "policies:policy.modificationinvalid", status: 403,
-                    message: "The policy '\(command.policyID)' cannot be changed so that you lose WRITE on it.",
-                    description: "Keep WRITE on 'policy:/', or set the header allow-policy-lockout to true.")
-        }
-        return verdict
+    /// The policy with the members that are only shown when selected (§2.4).
+    private func withSpecialFields(_ value: JSONValue) -> JSONValue {
+        guard var object = value.object else { return value }
+        object["_namespace"] = .string(command.policyID.namespace)
+        object["_revision"] = .number(JSONNumber(state.revision))
+        object["_created"] = .string(state.created.iso8601)
+        object["_modified"] = .string(state.modified.iso8601)
+        return .object(object)
     }
 
-    private func accept(
-        _ action: ThingEvent.Action, value: JSONText?, status: Int
+    private func modify(_ text: JSONText) throws(TwinspanError) -> Verdict {
+        try requireParent(in: text)
+        guard let value = prepared.value else { throw .jsonInvalid("The value of the command is missing.") }
+        let present = present(in: text)
+        try checkPreconditions(present)
+        if prepared.preconditions.ifEqual == .skip, let present,
+            present.value == value || present.value.value == value.value
+        {
+            throw .policyUnchanged()
+        }
+        switch resource.kind {
+        case .entry, .subject, .resource, .policyImport:
+            return try present == nil
+                ? change(.created, value, status: 201) : change(.modified, value, status: 204)
+        case .references:
+            // The first references are answered as created, but told as modified (§6.3).
+            let isFirst = present?.value.value.array?.isEmpty != false && value.value.array?.isEmpty == false
+            return try change(.modified, value, status: isFirst ? 201 : 204)
+        case .policy, .entries, .subjects, .resources, .namespaces, .importable, .allowedAdditions, .imports,
+            .importEntries, .transitiveImports:
+            return try change(.modified, value, status: 204)
+        }
+    }
+
+    // MARK: The change
+
+    private func change(
+        _ action: ThingEvent.Action, _ value: JSONText?, status: Int
     ) throws(TwinspanError) -> Verdict {
         let event = PolicyEvent(
-            policyID: command.policyID, action: action, value: value, revision: state.revision + 1, timestamp: now)
+            policyID: command.policyID, action: action, path: resource.path, value: value, revision: state.revision + 1,
+            timestamp: now)
+        let after = try next(event)
+        let isWhole = resource.kind == .policy
+        let tag = value.map { isWhole ? EntityTags.tag(revision: event.revision) : EntityTags.tag(of: $0) }
+        return Verdict(
+            response: PolicyResponse(
+                status: status, value: status == 201 ? value : nil, revision: event.revision, etag: tag,
+                action: isWhole && action == .created ? .create : command.action),
+            event: event, after: after)
+    }
+
+    /// The state after the event, by the same steps as a replay, if it may come to be.
+    private func next(_ event: PolicyEvent) throws(TwinspanError) -> PolicyState {
+        let json: JSONValue?
         do throws(InconsistentEvent) {
-            return Verdict(
-                response: PolicyResponse(
-                    status: status, value: status == 201 ? value : nil, revision: event.revision,
-                    etag: value == nil ? nil : EntityTags.tag(revision: event.revision),
-                    action: action == .created ? .create : command.action),
-                event: event, after: try state.applying(event))
+            json = try state.json(after: event)
         } catch {
             throw GeneralErrorTable.internalError.error(description: error.description)
         }
+        guard let json else { return PolicyState(after: state, event, .none, text: nil) }
+        if let before = state.text, resource.kind != .policy {
+            try PolicyReferences(in: before.value).check(command.action, at: resource, after: json)
+        }
+        let policy: Policy
+        if let whole = prepared.policy {
+            policy = whole
+        } else {
+            policy = try Policy.parse(json, id: command.policyID, limits: .structure)
+        }
+        let text = PolicyState.text(after: event, policy)
+        guard limits.policyBytes <= 0 || text.bytes.count <= limits.policyBytes else {
+            throw GeneralErrorTable.policyTooLarge.error(
+                "The policy '\(command.policyID)' would have \(text.bytes.count) bytes of \(limits.policyBytes).")
+        }
+        if let expired = prepared.expired { throw .subjectExpired(expired.text) }
+        try policy.validateOwnership(changedEntry: resource.label)
+        let after = PolicyState(after: state, event, policy, text: text)
+        try requireOwnWrite(after, event)
+        return after
+    }
+
+    /// Whoever writes the whole policy must keep WRITE on it, unless he says that he knows. Parts are free: their
+    /// writer may never have had WRITE on the whole, and somebody who has it is sure to be left.
+    private func requireOwnWrite(_ after: PolicyState, _ event: PolicyEvent) throws(TwinspanError) {
+        guard resource.kind == .policy, command.headers.text(.allowPolicyLockout) != "true" else { return }
+        let keepsWrite = after.enforcer?.isUnrestricted(.write, .policy, .root, subjects: context, namespace: "")
+        guard keepsWrite != true else { return }
+        throw event.action == .created
+            ? GeneralErrorTable.policyNotCreatable.error("The policy '\(command.policyID)' may not be created.")
+            : .policyLockout(command.policyID)
     }
 }

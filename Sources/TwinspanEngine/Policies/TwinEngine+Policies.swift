@@ -7,11 +7,18 @@ extension TwinEngine {
     public func execute(
         _ command: PolicyCommand, as context: AuthorizationContext, origin: ConnectionID? = nil
     ) -> Outcome<PolicyResponse> {
-        for _ in 0..<32 {
-            if let outcome = executeIfLoaded(command, as: context, origin: origin) { return outcome }
-            if let failure = load(command.policyID) { return unavailable(failure) }
+        let now = clock.now
+        do throws(TwinspanError) {
+            let prepared = try PreparedPolicyCommand(command, now: now)
+            for _ in 0..<32 {
+                if let outcome = judge(prepared, as: context, origin: origin, now: now) { return outcome }
+                if let failure = load(command.policyID) { return unavailable(failure) }
+            }
+            return unavailable(StoreFailure(kind: .other, description: "the cache is too small to hold a policy"))
+        } catch {
+            // Refused for its form, which depends on no state.
+            return failed(error, 0)
         }
-        return unavailable(StoreFailure(kind: .other, description: "the cache is too small to hold a policy"))
     }
 
     /// As `execute`, but returns nil instead of reading from the store.
@@ -19,12 +26,24 @@ extension TwinEngine {
         _ command: PolicyCommand, as context: AuthorizationContext, origin: ConnectionID? = nil
     ) -> Outcome<PolicyResponse>? {
         let now = clock.now
+        do throws(TwinspanError) {
+            return judge(try PreparedPolicyCommand(command, now: now), as: context, origin: origin, now: now)
+        } catch {
+            return failed(error, 0)
+        }
+    }
+
+    /// Nil when the policy has to be loaded first.
+    private func judge(
+        _ prepared: PreparedPolicyCommand, as context: AuthorizationContext, origin: ConnectionID?, now: Timestamp
+    ) -> Outcome<PolicyResponse>? {
+        let command = prepared.command
         return policies.content.withLock { content in
             guard content.isOpen else { return refusedWhileClosed() }
             guard let slot = content.cache.slot(of: command.policyID) else { return nil }
             let entry = content.cache[slot]
             let judge = PolicyJudge(
-                command: command, state: entry.state, context: context, limits: settings.limits, now: now)
+                prepared: prepared, state: entry.state, context: context, limits: settings.limits, now: now)
             do throws(TwinspanError) {
                 let verdict = try judge.verdict()
                 guard let event = verdict.event, let after = verdict.after else {

@@ -42,18 +42,12 @@ public struct PolicyState: Sendable {
     /// The state before the first event.
     public static let never = PolicyState()
 
-    /// The state after `event`. Throws when the event cannot follow this state.
-    public func applying(_ event: PolicyEvent) throws(InconsistentEvent) -> PolicyState {
-        guard event.revision == revision + 1 else {
-            throw InconsistentEvent(
-                description: "event of revision \(event.revision) follows revision \(revision) of \(event.policyID)")
-        }
-        do throws(TwinspanError) {
-            return try PolicyState(
-                id: event.policyID, revision: event.revision, created: text == nil ? event.timestamp : created,
-                modified: event.timestamp, text: event.value)
-        } catch {
-            throw InconsistentEvent(description: "the policy of \(event.policyID) cannot be read: \(error.message)")
-        }
+    /// The state that an event leads to; `policy` and `text` are what `json(after:)` and `text(after:)` give.
+    init(after before: PolicyState, _ event: PolicyEvent, _ policy: Policy?, text: JSONText?) {
+        revision = event.revision
+        created = before.text == nil ? event.timestamp : before.created
+        modified = event.timestamp
+        self.text = text
+        enforcer = policy.map { PolicyEnforcer($0, revision: event.revision) }
     }
 }

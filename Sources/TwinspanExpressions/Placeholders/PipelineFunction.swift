@@ -1,4 +1,5 @@
 // The functions of spec/mapping.md §3, compiled: a function holds its checked arguments.
+import TwinspanProtocol
 
 /// An argument that may be a string or a placeholder.
 enum PipelineArgument: Sendable, Hashable {
@@ -91,8 +92,12 @@ enum PipelineFunction: Sendable, Hashable {
         case .trim: input.mapEach { $0.trimmed() }
         case .urlEncode: input.mapEach(FormEncoding.encode)
         case .urlDecode: input.mapEach(FormEncoding.decode)
-        case .base64Encode: input.mapEach(Base64.encode)
-        case .base64Decode: input.mapEach(Base64.decode)
+        case .base64Encode: input.mapEach { Base64.encode(Array($0.utf8)) }
+        case .base64Decode:
+            input.mapEach { text in
+                // Decoded bytes that are not UTF-8 become U+FFFD.
+                Base64.decode(text).map { String(decoding: $0, as: UTF8.self) }
+            }
         case .delete: .deleted
         case .replace(let from, let to): Self.replace(input, from, to, resolver)
         case .split(let pattern):

@@ -85,7 +85,14 @@ private struct Members {
             envelope.status = Int(number)
         }
         envelope.revision = try integer("revision", in: text)
-        envelope.timestamp = try string("timestamp", in: text)
+        if let timestamp = try string("timestamp", in: text) {
+            guard Timestamp(parsing: timestamp) != nil else {
+                throw .jsonInvalid(
+                    "The timestamp '\(timestamp.shortened)' is not valid.",
+                    hint: "Use an ISO-8601 instant, e.g. '2030-01-01T12:00:00Z'.")
+            }
+            envelope.timestamp = timestamp
+        }
         if let fields = try string("fields", in: text) {
             do throws(JSONFieldSelectorError) {
                 envelope.fields = try JSONFieldSelector(parsing: fields)
@@ -95,12 +102,15 @@ private struct Members {
         }
     }
 
-    /// The path is parsed strictly, except where its tail is a message subject, which may hold any slashes.
+    /// The path is parsed strictly, except where its tail is a message subject, a subject id or a resource key: these
+    /// may hold any slashes (§3.1).
     private static func path(_ text: String, topic: TopicPath) throws(TwinspanError) -> JSONPointer {
         do throws(JSONPointerError) {
-            return try JSONPointer(parsing: text)
+            if case .messages = topic.criterion { return try JSONPointer(messagePath: text) }
+            return topic.group == .policies ? try JSONPointer(policyPath: text) : try JSONPointer(parsing: text)
         } catch {
-            throw .pointerInvalid(text)
+            throw GeneralErrorTable.jsonPointerInvalid.error(
+                "The JSON pointer '\(text.shortened)' is not valid.", description: "\(error)")
         }
     }
 

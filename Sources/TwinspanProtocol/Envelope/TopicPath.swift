@@ -32,7 +32,7 @@ public struct TopicPath: Sendable, Equatable {
     /// `_` stands for any.
     public var name: String
     public var group: Group
-    /// Nil for policies and connections.
+    /// Nil for policies and connections, and for errors of search.
     public var channel: Channel?
     public var criterion: Criterion
 
@@ -60,6 +60,14 @@ public struct TopicPath: Sendable, Equatable {
         if group == .things {
             guard let channelText = rest.next() else { throw Self.unknown(text, "The channel is missing.") }
             channel = Channel(rawValue: channelText)
+            if channel == nil, channelText == "search", let action = rest.next(), ["error", "errors"].contains(action) {
+                // The reference sends errors of search without a channel (§13, D13).
+                self.namespace = namespace
+                self.name = name
+                self.group = group
+                criterion = .search(action)
+                return
+            }
             guard channel != nil else {
                 throw Self.unknown(text, "The channel '\(channelText.shortened)' is not one of twin, live.")
             }

@@ -82,11 +82,36 @@ public enum ThingErrorTable {
         "things:condition.failed", 412, "The condition does not hold for the thing.",
         "The state did not match the condition, or READ on a field it names is missing.")
     public static let conditionInvalid = ErrorRow(
-        "things:condition.invalid", 400, "The condition is not a valid RQL expression.", nil)
+        "things:condition.invalid", 400, "The condition is not a valid RQL expression.",
+        "Check the expression at the place named.")
     public static let fieldSelectionInvalid = ErrorRow(
-        "things:field.selection.invalid", 400, "The field selection names a field that cannot be selected.", nil)
+        "things:field.selection.invalid", 400,
+        "The field selection names a field that cannot be selected.", "Select fields that a thing has.")
     public static let idsMissing = ErrorRow(
         "things:things.ids.missing", 400, "No thing ids are given.", "Name at least one thing id.")
+
+    public static let eventNotAllowed = ErrorRow(
+        "things:event.notallowed", 403, "The live event may not be sent.", grantWrite)
+    public static let liveConditionNotAllowed = ErrorRow(
+        "things:live.channelcondition.notallowed", 405,
+        "The header live-channel-condition is not allowed for this command.",
+        "Use it with commands that retrieve.")
+    public static let metadataHeadersConflict = ErrorRow(
+        "things:metadata.headersconflict", 400, "More than one metadata header is given.",
+        "Use one of put-metadata, get-metadata and delete-metadata.")
+    public static let metadataNotModifiable = ErrorRow(
+        "things:metadata.notmodifiable", 400, "Both '_metadata' and put-metadata are given.", "Give only one of them.")
+    public static let policyIDMissing = ErrorRow(
+        "things:policy.id.missing", 400, "The policy id is missing.", "Name the policy with 'policyId'.")
+    public static let policyIDNotAllowed = ErrorRow(
+        "things:policy.id.notallowed", 400, "An inline policy must not come with a policy id here.",
+        "Leave '_policy' out of the value.")
+    public static let policyNotAllowed = ErrorRow(
+        "things:policy.notallowed", 400, "An inline policy must not be given here.",
+        "Leave '_policy' out of the value.")
+    public static let historyNotFound = ErrorRow(
+        "things:thing.history.notfound", 404, "There is no state of the thing at this revision or time.",
+        "Ask for a revision that the journal still has.")
 
     /// Every row, for the test that codes are unique and for the documentation.
     public static let all: [ErrorRow] =
@@ -95,7 +120,8 @@ public enum ThingErrorTable {
             definitionIdentifierInvalid, featureDefinitionEmpty, mergeInvalid, policyInvalid, policyConflicting,
             notCreatable, notDeletable, conflict, tooLarge, unavailable, tooManyModifyingRequests,
             preconditionFailed, preconditionNotModified, conditionFailed, conditionInvalid, fieldSelectionInvalid,
-            idsMissing,
+            idsMissing, eventNotAllowed, liveConditionNotAllowed, metadataHeadersConflict, metadataNotModifiable,
+            policyIDMissing, policyIDNotAllowed, policyNotAllowed, historyNotFound,
         ]
         + ThingResource.Kind.allCases.flatMap { [$0.notFoundRow, $0.notModifiableRow] }
 }
@@ -120,7 +146,7 @@ extension ThingResource.Kind {
     }
 
     /// The noun of the resource in sentences.
-    var noun: String {
+    public var noun: String {
         switch self {
         case .thing: "thing"
         case .policyID: "policy id"
@@ -157,6 +183,14 @@ extension TwinspanError {
     /// `things:id.invalid`.
     public static func thingIDInvalid(_ text: String) -> TwinspanError {
         ThingErrorTable.idInvalid.error("The thing id '\(text.shortened)' is not valid.", href: namespacedIDPage)
+    }
+
+    /// `things:thing.notcreatable` 405: things are created as twins (spec/protocol.md §2.1).
+    public static var notCreatableOnLive: TwinspanError {
+        TwinspanError(
+            code: ThingErrorTable.notCreatable.code, status: 405,
+            message: "A thing cannot be created on the live channel.",
+            description: "Send the command on the twin channel.")
     }
 
     /// The 404 of an addressed resource of a thing.

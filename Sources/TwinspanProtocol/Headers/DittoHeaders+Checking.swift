@@ -1,43 +1,54 @@
-// Values of headers that must have a form (spec/protocol.md §5). Checked where a signal becomes a command; headers that
-// belong to one kind of command are checked by that command.
+// Values of headers that must have a form (spec/protocol.md §5). Checked where an envelope becomes a signal; headers
+// that belong to one kind of command are checked by that command.
 import TwinspanJSON
 
 extension DittoHeaders {
-    /// Checks the headers that every signal may carry. Throws `header.invalid` or `timeout.invalid`.
-    public func checkValues() throws(TwinspanError) {
+    /// Checks the form of the headers that every signal may carry, in one pass. `isCommand` is false for signals that
+    /// are no commands: those of old devices may still name another version of the schema.
+    ///
+    /// Throws `header.invalid`, `timeout.invalid`, `acknowledgement:request.parsing.failed`,
+    /// `acknowledgement:label.invalid`, `policies:view.invalid` or `unsupported.api.version`.
+    public func checkValues(isCommand: Bool = true) throws(TwinspanError) {
         var isZeroTimeout = false
         var isAnswerWanted = false
+        var areAcksWanted = false
         for entry in entries {
             switch entry.known {
+            case .none: break
             case .correlationID:
                 if entry.value.string?.isEmpty == true { throw .headerInvalid(entry.name, "It must not be empty.") }
-            case .responseRequired:
-                guard let flag = entry.value.flag else { throw .headerInvalid(entry.name, "Use true or false.") }
-                isAnswerWanted = flag
-            case .timeout:
-                let text = entry.value.string ?? entry.value.text
-                guard let milliseconds = HeaderDuration.milliseconds(text) else {
-                    throw GeneralErrorTable.timeoutInvalid.error("The timeout '\(text.shortened)' is not valid.")
-                }
-                isZeroTimeout = milliseconds == 0
-            default: break
+            case .responseRequired: isAnswerWanted = try entry.flag
+            case .timeout: isZeroTimeout = try entry.timeoutMilliseconds == 0
+            case .requestedAcks: areAcksWanted = try !entry.requestedAcks.isEmpty
+            case .version where isCommand: try entry.checkVersion()
+            case .some(let header): try entry.checkValue(of: header)
             }
         }
         // Whoever waits no time at all cannot want an answer (§8.4).
         if isZeroTimeout, isAnswerWanted {
             throw .headerInvalid("timeout", "A timeout of zero and response-required true exclude each other.")
         }
+        if isZeroTimeout, areAcksWanted {
+            throw .headerInvalid("timeout", "A timeout of zero and requested-acks exclude each other.")
+        }
     }
 }
 
-extension JSONValue {
-    /// A boolean, or text that says one; nil for anything else.
-    fileprivate var flag: Bool? {
-        if let bool { return bool }
-        switch string?.lowercased() {
-        case "true": return true
-        case "false": return false
-        default: return nil
+extension DittoHeaders.Entry {
+    /// Checks the less frequent headers; those of preconditions and metadata are checked by the commands they belong
+    /// to.
+    fileprivate func checkValue(of header: KnownHeader) throws(TwinspanError) {
+        switch header {
+        case .declaredAcks: _ = try declaredAcks
+        case .channel: _ = try channel
+        case .liveChannelTimeoutStrategy: _ = try liveChannelTimeoutStrategy
+        case .dryRun, .allowPolicyLockout: _ = try flag
+        case .policyView: _ = try policyView
+        case .atHistoricalRevision: _ = try integer
+        case .atHistoricalTimestamp, .timestamp: _ = try instant
+        case .divertResponseToConnection, .divertedResponseFromConnection:
+            if value.string?.isEmpty != false { throw .headerInvalid(name, "It must be text and not empty.") }
+        default: break
         }
     }
 }

@@ -1,4 +1,5 @@
-// What a path of a policy addresses (spec/protocol.md §6.3): the kind decides over legal values, status and error codes.
+// What a path of a policy addresses (spec/protocol.md §6.3): the kind decides over legal values, status and error
+// codes.
 public import TwinspanJSON
 
 /// The addressed part of a policy.
@@ -10,8 +11,8 @@ public struct PolicyPath: Sendable, Equatable {
     }
 
     public let kind: Kind
-    /// The path from the root of the policy, e.g. `/entries/owner/subjects/nginx:ditto`. A subject id and a resource key
-    /// are one segment each, whatever slashes they hold.
+    /// The path from the root of the policy, e.g. `/entries/owner/subjects/nginx:ditto`. A subject id and a resource
+    /// key are one segment each, whatever slashes they hold.
     public let path: JSONPointer
 
     /// The policy as a whole.
@@ -22,9 +23,12 @@ public struct PolicyPath: Sendable, Equatable {
         self.path = path
     }
 
-    /// Classifies a path that was read by `JSONPointer(policyPath:)`. Throws `protocoladapter:unknown.path` for one that
-    /// addresses nothing.
-    public init(_ path: JSONPointer) throws(TwinspanError) {
+    /// Classifies a path that was read by `JSONPointer(policyPath:)`. Throws `protocoladapter:unknown.path` for one
+    /// that addresses nothing. `/import/{id}`, which the reference's own examples have for deletions, is taken as
+    /// `/imports/{id}`.
+    public init(_ given: JSONPointer) throws(TwinspanError) {
+        let isAlias = given.segments.count == 2 && given.segments[0] == "import"
+        let path = isAlias ? JSONPointer(segments: ["imports", given.segments[1]]) : given
         guard let kind = Self.kind(path.segments) else {
             throw GeneralErrorTable.unknownPath.error(
                 "The path '\(path.description.shortened)' does not address a known resource of a policy.",
@@ -97,7 +101,7 @@ extension JSONPointer {
     }
 
     /// `~0` is the only escape of the dialect (§3.1).
-    private static func unescaped(_ text: String) -> String {
+    static func unescaped(_ text: String) -> String {
         guard text.utf8.contains(UInt8(ascii: "~")) else { return text }
         var bytes: [UInt8] = []
         var isTilde = false

@@ -57,6 +57,18 @@ public struct ThingResponse: Sendable, Equatable {
 }
 
 extension ThingCommand.Action {
+    /// The action of a topic; nil for migrate and checkPermissions, which are signals of their own.
+    init?(_ topicAction: TopicPath.CommandAction) {
+        switch topicAction {
+        case .create: self = .create
+        case .modify: self = .modify
+        case .merge: self = .merge
+        case .retrieve: self = .retrieve
+        case .delete: self = .delete
+        case .migrate, .checkPermissions: return nil
+        }
+    }
+
     /// The action in topics.
     public var topicAction: TopicPath.CommandAction {
         switch self {
@@ -70,28 +82,28 @@ extension ThingCommand.Action {
 }
 
 extension ThingCommand {
-    /// The command of an envelope. Throws the error the reference would answer with (§4.2, §6.2).
+    /// The command of an envelope on the twin channel. Throws the error the reference would answer with (§4.2, §6.2),
+    /// and `signal.unsupported` for envelopes that are other signals; `Signal` knows them all.
     public init(_ envelope: Envelope) throws(TwinspanError) {
         guard envelope.topic.group == .things, envelope.topic.channel == .twin,
             case .commands(let topicAction) = envelope.topic.criterion, envelope.status == nil
         else {
             throw GeneralErrorTable.signalUnsupported.error(
-                "Signals of the topic '\(envelope.topic.text.shortened)' are not served by this version.")
+                "Signals of the topic '\(envelope.topic.text.shortened)' are not served here.")
         }
+        try self.init(envelope, action: topicAction, channel: .twin)
+    }
+
+    /// The command of an envelope whose topic has been looked at.
+    init(
+        _ envelope: Envelope, action topicAction: TopicPath.CommandAction, channel: TopicPath.Channel
+    ) throws(TwinspanError) {
         let thingID = try ThingID(envelope.topic.entityID)
         let resource = try ThingResource(envelope.path)
-        let action: Action
-        switch topicAction {
-        case .create: action = .create
-        case .modify: action = .modify
-        case .merge: action = .merge
-        case .retrieve: action = .retrieve
-        case .delete: action = .delete
-        case .migrate, .checkPermissions: throw GeneralErrorTable.signalUnsupported.error()
-        }
+        guard let action = Action(topicAction) else { throw GeneralErrorTable.signalUnsupported.error() }
         self.init(
             thingID: thingID, action: action, resource: resource, value: envelope.value, headers: envelope.headers,
-            fields: envelope.fields)
+            fields: envelope.fields, channel: channel)
         try headers.checkValues()
         try checkForm()
     }
@@ -101,6 +113,7 @@ extension ThingCommand {
     public func checkForm() throws(TwinspanError) {
         switch action {
         case .create:
+            guard channel == .twin else { throw .notCreatableOnLive }
             guard resource.kind == .thing else { throw GeneralErrorTable.unknownTopicPath.error() }
             guard value != nil else { throw .jsonInvalid("The value of the command is missing.") }
         case .modify:
@@ -126,6 +139,12 @@ extension ThingCommand {
         TopicPath(
             namespace: thingID.namespace, name: thingID.name, group: .things, channel: channel,
             criterion: .commands((action ?? self.action).topicAction))
+    }
+
+    /// The envelope of the command itself, with the headers as they are; whoever sends it out takes
+    /// `deliveredToOutside()` of them.
+    public var envelope: Envelope {
+        Envelope(topic: topic(), headers: headers, path: resource.path, value: value, fields: fields)
     }
 
     /// The envelope of the command's success (§6.1): topic and path of the command, its correlation id and custom

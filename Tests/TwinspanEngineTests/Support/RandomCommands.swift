@@ -17,6 +17,8 @@ struct RandomCommands {
         // The commands are legal in form; `try?` only spares the rig's own promise.
         if Int.random(in: 0..<8, using: &random) == 0 {
             _ = try? rig.engine.execute(policyCommand(), as: EngineRig.owner)
+        } else if Int.random(in: 0..<12, using: &random) == 0 {
+            _ = try? rig.engine.execute(policyPartCommand(), as: EngineRig.owner)
         } else {
             _ = try? thingOutcome(rig)
         }
@@ -28,6 +30,28 @@ struct RandomCommands {
         if Int.random(in: 0..<6, using: &random) == 0 { return PolicyCommand(policyID: id, action: .delete) }
         let rules = [(subject: "test:\(Int.random(in: 0..<3, using: &random))", resources: ["thing:/": "R"])]
         return PolicyCommand(policyID: id, action: .modify, value: JSONText(try JSONValue.parse(Sample.policy(rules))))
+    }
+
+    /// A change of a part, refused when the policy or the part is absent. None takes the owner away: an import
+    /// would allow it, and everything under the policy would then stand still.
+    private mutating func policyPartCommand() throws -> PolicyCommand {
+        let id = try PolicyID(pick(Self.policyIDs))
+        let rules: [(path: String, value: String?)] = [
+            ("/entries/E1", nil), ("/entries/x", #"{"subjects":{"u:a":{"type":"t"}}}"#), ("/entries/x", nil),
+            ("/entries/E0/subjects/https://issuer:s/1", #"{"type":"t","expiry":"2040-01-01T10:30:00Z"}"#),
+            ("/entries/E0/subjects/https://issuer:s/1", nil),
+            ("/entries/E0/resources/thing:/features/f", #"{"grant":["READ"],"revoke":[]}"#),
+            ("/entries/E0/resources/thing:/features/f", nil), ("/entries/E0/namespaces", #"["r","r.*"]"#),
+            ("/entries/x/references", #"[{"entry":"E0"}]"#), ("/entries/x/references", nil),
+            ("/entries/E0/allowedAdditions", "[]"), ("/entries/E0/allowedAdditions", nil),
+            ("/imports/r:other", #"{"entries":["l"]}"#), ("/imports/r:other", nil), ("/imports", "{}"),
+            ("/imports", nil), ("/imports/r:other/transitiveImports", #"["r:further"]"#),
+        ]
+        let rule = rules[Int.random(in: 0..<rules.count, using: &random)]
+        return PolicyCommand(
+            policyID: id, action: rule.value == nil ? .delete : .modify,
+            resource: try PolicyPath(try JSONPointer(policyPath: rule.path)),
+            value: try rule.value.map { JSONText(try JSONValue.parse($0)) })
     }
 
     private mutating func thingOutcome(_ rig: EngineRig) throws -> Outcome<ThingResponse> {

@@ -1,0 +1,72 @@
+import Glibc
+
+/// Prints what the five commonest commands and an event for many subscribers cost inside the engine, in nanoseconds and
+/// allocations, as one JSON line. There is neither a broker nor a disk: the store is in memory.
+///
+/// Usage: `engine-bench [ROUNDS [MILLISECONDS]]`. Ours and the baseline alternate within each round; the medians are
+/// printed.
+@main
+struct EngineBench {
+    static func main() {
+        let rounds = max(CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 5, 1)
+        let milliseconds = CommandLine.arguments.dropFirst(2).first.flatMap { Int($0) } ?? 300
+        do {
+            let twin = try Twin()
+            let commands = try Workload.allCases.map { workload in
+                #""\#(workload.rawValue)":\#(try self.commands(workload, twin, rounds, milliseconds))"#
+            }
+            let events = try [1, 100].map { subscribers in
+                #""\#(subscribers)":\#(try self.events(subscribers, twin, rounds, milliseconds))"#
+            }
+            print(
+                #"{"commands":{\#(commands.joined(separator: ","))},"events":{\#(events.joined(separator: ","))}}"#)
+            twin.engine.stop()
+        } catch {
+            let text = Array("engine-bench: \(error)\n".utf8)
+            _ = write(STDERR_FILENO, text, text.count)
+            exit(1)
+        }
+    }
+
+    /// `{"decode":…,"apply":…,"commit":…,"encode":…,"sum":…,"baseline":…}`
+    private static func commands(
+        _ workload: Workload, _ twin: Twin, _ rounds: Int, _ milliseconds: Int
+    ) throws -> String {
+        let run = CommandRun(workload, twin)
+        let reference = try Reference(workload, outputs: try run.outputs())
+        // Warm: one pass over all things, then the rounds.
+        _ = try run.measure(milliseconds: 0)
+        _ = try reference.measure(milliseconds: 0)
+        var ours: [CommandFigures] = []
+        var baseline: [Figure] = []
+        for _ in 0..<rounds {
+            ours.append(try run.measure(milliseconds: milliseconds))
+            baseline.append(try reference.measure(milliseconds: milliseconds))
+        }
+        return object([
+            ("decode", ours.map(\.decode)), ("apply", ours.map(\.apply)), ("commit", ours.map(\.commit)),
+            ("encode", ours.map(\.encode)), ("sum", ours.map(\.sum)), ("baseline", baseline),
+        ])
+    }
+
+    /// `{"shared":…,"separate":…,"serialisations":1}`
+    private static func events(
+        _ subscribers: Int, _ twin: Twin, _ rounds: Int, _ milliseconds: Int
+    ) throws -> String {
+        let fanOut = FanOut(twin, subscribers: subscribers)
+        let serialisations = try fanOut.serialisations()
+        var shared: [Figure] = []
+        var separate: [Figure] = []
+        for _ in 0..<rounds {
+            shared.append(try fanOut.measure(.change, milliseconds: milliseconds))
+            separate.append(try fanOut.measure(.subscriber, milliseconds: milliseconds))
+        }
+        let figures = object([("shared", shared), ("separate", separate)])
+        return figures.dropLast() + #","serialisations":\#(serialisations)}"#
+    }
+
+    private static func object(_ members: [(name: String, figures: [Figure])]) -> String {
+        let texts = members.map { #""\#($0.name)":\#(Figure.median($0.figures).json)"# }
+        return "{" + texts.joined(separator: ",") + "}"
+    }
+}

@@ -1,0 +1,59 @@
+// Turns the state of a policy and an event into the next state. The judge and the replay take the same steps, so what
+// is stored, what is served and what is rebuilt can never differ.
+import TwinspanJSON
+import TwinspanPolicies
+public import TwinspanProtocol
+
+extension PolicyState {
+    /// The state after `event`. Throws when the event cannot follow this state.
+    public func applying(_ event: PolicyEvent) throws(InconsistentEvent) -> PolicyState {
+        guard event.revision == revision + 1 else {
+            throw InconsistentEvent(
+                description: "event of revision \(event.revision) follows revision \(revision) of \(event.policyID)")
+        }
+        guard let json = try json(after: event) else { return PolicyState(after: self, event, .none, text: nil) }
+        do throws(TwinspanError) {
+            let policy = try Policy.parse(json, id: event.policyID, limits: .structure)
+            return PolicyState(after: self, event, policy, text: Self.text(after: event, policy))
+        } catch {
+            throw InconsistentEvent(description: "the policy of \(event.policyID) cannot be read: \(error.message)")
+        }
+    }
+
+    /// The policy after `event`, not yet read; nil when it is deleted.
+    func json(after event: PolicyEvent) throws(InconsistentEvent) -> JSONValue? {
+        let isRoot = event.path.isRoot
+        if event.action == .deleted, isRoot { return .none }
+        var json = try isRoot ? .null : partOwner(event)
+        switch event.action {
+        case .created, .modified:
+            guard let value = event.value else {
+                throw InconsistentEvent(description: "\(event.action) of \(event.policyID) without a value")
+            }
+            if isRoot { return value.value }
+            json.set(value.value, at: event.path)
+        case .deleted:
+            json.remove(at: event.path)
+        case .merged:
+            throw InconsistentEvent(description: "a merge of the policy \(event.policyID), which there is not")
+        }
+        return json
+    }
+
+    /// The stored policy, if it has what holds the changed part.
+    private func partOwner(_ event: PolicyEvent) throws(InconsistentEvent) -> JSONValue {
+        let segments = event.path.segments
+        // The first import brings the imports with it; everything else has to be there.
+        let holder = segments.count == 2 && segments[0] == "imports" ? JSONPointer.root : event.path.parent ?? .root
+        guard let text, text.range(at: holder) != nil else {
+            throw InconsistentEvent(description: "\(event.action) at \(event.path) of absent \(event.policyID)")
+        }
+        return text.value
+    }
+
+    /// The text to keep. A whole policy comes in its canonical form; one with a changed part has to be put into it.
+    static func text(after event: PolicyEvent, _ policy: Policy) -> JSONText {
+        if event.path.isRoot, let value = event.value { return value }
+        return JSONText(policy.json)
+    }
+}
