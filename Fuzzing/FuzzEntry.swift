@@ -80,8 +80,8 @@ func text(_ input: [UInt8]) -> String? {
     String(validating: input, as: UTF8.self)
 }
 
-/// Whether `byte` stands twice in a row in `text`, the first time before `end`. Not `text.contains("//")`: that looks at
-/// characters, and a slash with an accent is another one.
+/// Whether `byte` stands twice in a row in `text`, the first time before `end`. Not `text.contains("//")`: that looks
+/// at characters, and a slash with an accent is another one.
 func contains(_ text: String, twice byte: UInt8, before end: Int = .max) -> Bool {
     zip(text.utf8, text.utf8.dropFirst()).prefix(end).contains { $0 == byte && $1 == byte }
 }

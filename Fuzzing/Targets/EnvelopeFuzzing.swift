@@ -13,6 +13,7 @@ func fuzzEnvelope(_ input: [UInt8]) {
         require(again.bytes == bytes, "written again as \(String(decoding: again.bytes, as: UTF8.self))")
         checkMembers(of: envelope, input)
         checkHeaders(envelope.headers)
+        checkSignal(envelope)
         checkCommand(envelope)
     } catch {
         checkAnswer(error.error.envelope(topic: error.topic, headers: error.headers))
@@ -49,6 +50,48 @@ private func checkHeaders(_ headers: DittoHeaders) {
         try headers.checkValues()
     } catch {
         checkError(error)
+        return
+    }
+    // What was let pass does not throw again.
+    do throws(TwinspanError) {
+        _ = try (headers.requestedAcks, headers.declaredAcks, headers.timeoutMilliseconds, headers.channel)
+        _ = try (headers.liveChannelTimeoutStrategy, headers.isDryRun, headers.allowsPolicyLockout, headers.policyView)
+        _ = try (headers.historicalRevision, headers.historicalTimestamp, headers.timestamp)
+    } catch {
+        require(false, "headers pass, but are refused later: \(error), \(headers)")
+    }
+}
+
+/// A signal writes an envelope that is the same signal again.
+private func checkSignal(_ envelope: Envelope) {
+    do throws(TwinspanError) {
+        let signal = try Signal(envelope)
+        let canonical = signal.envelope
+        checkAnswer(canonical)
+        do throws(TwinspanError) {
+            let again = try Signal(canonical).envelope
+            require(again.bytes == canonical.bytes, "\(canonical) becomes \(again)")
+        } catch {
+            require(false, "\(canonical) of \(envelope) is refused: \(error)")
+        }
+        if case .message(let message) = signal { checkPayload(of: message) }
+        // Whether it may come from outside is decided by its kind; the error is checked as any other.
+        try signal.checkIsAcceptedFromOutside()
+    } catch {
+        checkAnswer(error.envelope(topic: envelope.topic, headers: envelope.headers))
+    }
+}
+
+/// The payload as bytes, put into an envelope again, gives the same bytes.
+private func checkPayload(of message: Message) {
+    let bytes = message.payloadBytes
+    require(message.payloadByteCount >= 0, "the size of \(message)")
+    do throws(TwinspanError) {
+        let value = try message.payload.value(of: bytes)
+        require(message.payload.bytes(of: value) == bytes, "the payload of \(message) becomes \(value ?? .null)")
+    } catch {
+        // Bytes that are no JSON cannot be a JSON payload; everything else can be carried.
+        require(PlainJSON.canonical(bytes) == nil, "\(error) for \(message)")
     }
 }
 
@@ -69,6 +112,14 @@ private func checkCommand(_ envelope: Envelope) {
     }
 }
 
+private func signal(_ envelope: Envelope) throws(EnvelopeFailure) -> Signal {
+    do throws(TwinspanError) {
+        return try Signal(envelope)
+    } catch {
+        throw EnvelopeFailure(error: error)
+    }
+}
+
 /// Whatever we send must be an envelope to others.
 private func checkAnswer(_ answer: Envelope) {
     let bytes = answer.bytes
@@ -76,6 +127,12 @@ private func checkAnswer(_ answer: Envelope) {
     do throws(EnvelopeFailure) {
         let again = try Envelope.parse(bytes)
         require(again.bytes == bytes, "\(String(decoding: bytes, as: UTF8.self)) is read differently")
+        // As a signal it was checked by whoever made it; an error has to be one whatever it answers. The sender's
+        // headers are given back to him as they are, so they may be illegal; that is no finding.
+        guard case .errors = answer.topic.criterion, (try? answer.headers.checkValues(isCommand: false)) != nil else {
+            return
+        }
+        _ = try signal(again)
     } catch {
         require(false, "our own answer is refused: \(error.error), \(String(decoding: bytes, as: UTF8.self))")
     }
