@@ -22,8 +22,8 @@ final class JournalWriter {
         end = try Statement(connection, "COMMIT")
         insertRecord = try Statement(
             connection,
-            "INSERT INTO journal (sequence, kind, entity, revision, action, time, path, value, position)"
-                + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            "INSERT INTO journal (sequence, kind, entity, revision, action, time, path, value, position, metadata)"
+                + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
     }
 
     /// Appends a batch in one transaction.
@@ -51,7 +51,7 @@ final class JournalWriter {
         case .thing(let event, _):
             try insert(
                 statement, JournalKind.thing, event.thingID.text, event.revision, event.action, event.timestamp,
-                event.path.isRoot ? "/" : event.path.description, event.value)
+                event.path.isRoot ? "/" : event.path.description, event.value, event.metadata)
         case .policy(let event, _):
             try insert(
                 statement, JournalKind.policy, event.policyID.text, event.revision, event.action, event.timestamp,
@@ -61,9 +61,10 @@ final class JournalWriter {
 
     private func insert(
         _ statement: Statement, _ kind: Int64, _ entity: String, _ revision: Int64, _ action: ThingEvent.Action,
-        _ time: Timestamp, _ path: String, _ value: JSONText?
+        _ time: Timestamp, _ path: String, _ value: JSONText?, _ metadata: JSONText? = nil
     ) throws(StoreFailure) {
-        position += Int64(40 + entity.utf8.count + path.utf8.count + (value?.bytes.count ?? 0))
+        position += Int64(
+            40 + entity.utf8.count + path.utf8.count + (value?.bytes.count ?? 0) + (metadata?.bytes.count ?? 0))
         statement.bind(2, kind)
         statement.bind(4, revision)
         statement.bind(5, Int64(action.rawValue))
@@ -76,7 +77,7 @@ final class JournalWriter {
             path.withUTF8 { path in
                 statement.bind(3, text: entity)
                 statement.bind(7, text: path)
-                return statement.step(withBlob: value?.bytes, at: 8)
+                return statement.step(withBlobs: value?.bytes, at: 8, metadata?.bytes, at: 10)
             }
         }
         try statement.check(code)

@@ -31,8 +31,9 @@ final class RowTables {
         end = try Statement(connection, "COMMIT")
         upsertThing = try Statement(
             connection,
-            "INSERT INTO thing (id, policy, revision, created, modified, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
-                + " ON CONFLICT (id) DO UPDATE SET policy = ?2, revision = ?3, created = ?4, modified = ?5, json = ?6")
+            "INSERT INTO thing (id, policy, revision, created, modified, json, metadata)"
+                + " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE"
+                + " SET policy = ?2, revision = ?3, created = ?4, modified = ?5, json = ?6, metadata = ?7")
         upsertPolicy = try Statement(
             connection,
             "INSERT INTO policy (id, revision, created, modified, json) VALUES (?1, ?2, ?3, ?4, ?5)"
@@ -87,7 +88,7 @@ final class RowTables {
             policy.withUTF8 { policy in
                 upsertThing.bind(1, text: text)
                 upsertThing.bind(2, text: policy)
-                return upsertThing.step(withBlob: state.text?.bytes, at: 6)
+                return upsertThing.step(withBlobs: state.text?.bytes, at: 6, state.metadata?.bytes, at: 7)
             }
         }
         try upsertThing.check(code)

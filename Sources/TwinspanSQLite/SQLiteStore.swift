@@ -258,13 +258,13 @@ public final class SQLiteStore: TwinStore {
     public func thing(_ id: ThingID) throws(StoreFailure) -> ThingState? {
         try read(\.twins) { db in
             let statement = try db.cachedStatement(
-                sql: "SELECT policy, revision, created, modified, json FROM thing WHERE id = ?")
+                sql: "SELECT policy, revision, created, modified, json, metadata FROM thing WHERE id = ?")
             guard let row = try Row.fetchOne(statement, arguments: [id.text]) else { return nil }
             let policy: String = row[0] ?? ""
             return ThingState(
                 policyID: policy.isEmpty ? nil : try PolicyID(policy), revision: row[1],
                 created: Timestamp(milliseconds: row[2]), modified: Timestamp(milliseconds: row[3]),
-                text: Self.text(row, 4))
+                text: Self.text(row, 4), metadata: Self.text(row, 5))
         }
     }
 
@@ -284,8 +284,8 @@ public final class SQLiteStore: TwinStore {
             let rows = try Row.fetchCursor(
                 db,
                 sql: """
-                    SELECT sequence, kind, entity, revision, action, time, path, value FROM journal
-                    WHERE sequence > ? ORDER BY sequence LIMIT ?
+                    SELECT sequence, kind, entity, revision, action, time, path, value, metadata
+                    FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?
                     """, arguments: [sequence, limit])
             var records: [JournalRecord] = []
             while let row = try rows.next() { records.append(try Self.record(row)) }
@@ -312,7 +312,7 @@ public final class SQLiteStore: TwinStore {
                 content: .thing(
                     ThingEvent(
                         thingID: try ThingID(entity), action: action, path: try JSONPointer(parsing: path),
-                        value: text(row, 7), revision: row[3], timestamp: time)))
+                        value: text(row, 7), revision: row[3], timestamp: time, metadata: text(row, 8))))
         case JournalKind.policy:
             // Subject ids and resource keys may hold slashes, so paths of policies have a reader of their own.
             let path: String = row[6]

@@ -10,7 +10,7 @@ enum Schema: String, CaseIterable {
     case twins
 
     /// The newest version this program knows.
-    static let version = 1
+    static let version = 2
 
     /// Bytes of a page. A commit appends to the journal and writes at least one page, so small ones halve what goes to
     /// the disk at one message per commit; rows are written many at a time and like larger ones (ARCHITECTURE.md).
@@ -47,6 +47,8 @@ enum Schema: String, CaseIterable {
                     INSERT INTO cursor VALUES ('rows', 0), ('journal_index', 0);
                     """)
         }
+        // The metadata of a thing; NULL when it has none.
+        migrator.registerMigration("v2") { db in try db.execute(sql: "ALTER TABLE thing ADD COLUMN metadata BLOB") }
         return migrator
     }
 
@@ -63,6 +65,8 @@ enum Schema: String, CaseIterable {
                         path TEXT NOT NULL, value BLOB, position INTEGER NOT NULL);
                     """)
         }
+        // The whole metadata of a thing where the event has changed it; NULL where it has not.
+        migrator.registerMigration("v2") { db in try db.execute(sql: "ALTER TABLE journal ADD COLUMN metadata BLOB") }
         return migrator
     }
 }

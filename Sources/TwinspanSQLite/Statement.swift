@@ -34,6 +34,15 @@ final class Statement {
         sqlite3_bind_text(handle, index, start, Int32(text.count), nil)
     }
 
+    /// Binds bytes that may be absent without copying them; they must outlive the next step.
+    func bind(_ index: Int32, blob: UnsafeRawBufferPointer?) {
+        guard let blob else {
+            sqlite3_bind_null(handle, index)
+            return
+        }
+        sqlite3_bind_blob(handle, index, blob.baseAddress, Int32(blob.count), nil)
+    }
+
     /// Binds bytes without copying them and runs the statement while they are there.
     func step(withBlob bytes: [UInt8]?, at index: Int32) -> Int32 {
         guard let bytes else {
@@ -43,6 +52,18 @@ final class Statement {
         return bytes.withUnsafeBytes { buffer in
             sqlite3_bind_blob(handle, index, buffer.baseAddress, Int32(buffer.count), nil)
             return step()
+        }
+    }
+
+    /// As with one, with a second that is rarely there.
+    func step(withBlobs first: [UInt8]?, at index: Int32, _ second: [UInt8]?, at other: Int32) -> Int32 {
+        guard let second else {
+            bind(other, blob: nil)
+            return step(withBlob: first, at: index)
+        }
+        return second.withUnsafeBytes { buffer in
+            bind(other, blob: buffer)
+            return step(withBlob: first, at: index)
         }
     }
 

@@ -7,6 +7,11 @@ public struct SpecVector: Sendable, CustomStringConvertible {
     public let name: String
     public let envelope: JSONValue
     public var description: String { name }
+
+    public init(name: String, envelope: JSONValue) {
+        self.name = name
+        self.envelope = envelope
+    }
 }
 
 /// The folder of vectors.

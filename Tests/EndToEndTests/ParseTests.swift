@@ -87,9 +87,8 @@ extension EndToEnd {
             let (lines, code) = try parse(Self.modify, ["--explain"])
             #expect(code == 0)
             let text = lines.dropFirst().joined(separator: "\n")
-            for part in ["namespace a, name b", "channel twin", "/attributes/x", "WRITE on thing:/attributes/x", "201"] {
-                #expect(text.contains(part), "\(text)")
-            }
+            let parts = ["namespace a, name b", "channel twin", "/attributes/x", "WRITE on thing:/attributes/x", "201"]
+            for part in parts { #expect(text.contains(part), "\(text)") }
         }
 
         @Test("a line of five megabytes and thousands of lines are read whole")

@@ -15,18 +15,18 @@ struct LiveConcurrencyTests {
 
     /// How often each request was answered.
     private final class Ledger: Sendable {
-        private let counts = Mutex<[Int]>([])
+        private let counts = Watched<[Int]>([])
 
         /// The requester of a new request.
         func open() -> SignalRequester {
-            let index = counts.withLock { counts in
+            let index = counts.update { counts in
                 counts.append(0)
                 return counts.count - 1
             }
-            return { [self] _ in counts.withLock { $0[index] += 1 } }
+            return { [self] _ in counts.update { $0[index] += 1 } }
         }
 
-        var all: [Int] { counts.withLock { $0 } }
+        var all: [Int] { counts.current }
     }
 
     @Test("every request is answered exactly once", arguments: [1, 2, 3] as [UInt64])

@@ -152,10 +152,100 @@ struct ThingCreationTests {
     @Test("a policy can be copied from the policy of a thing")
     func copyFromThing() throws {
         let fixture = try EngineFixture()
-        try fixture.make("n:source")
-        withKnownIssue("the ref: placeholder of _copyPolicyFrom is not served yet") {
-            try fixture.rig.run(.create, "n:t", "/", #"{"_copyPolicyFrom":"{{ ref:things/n:source/policyId }}"}"#)
+        try fixture.rig.policy(.create, "n:policy", Sample.policy([("test:b", ["thing:/": "R"])]))
+        try fixture.make("n:source", Sample.guarded)
+        for (number, reference) in [
+            "{{ ref:things/n:source/policyId }}", "{{ref:things/n:source/policyId}}",
+            " {{  ref:things/n:source/policyId/ }} ",
+        ].enumerated() {
+            let id = "n:t\(number)"
+            try fixture.rig.run(.create, id, "/", #"{"_copyPolicyFrom":"\#(reference)","attributes":{"a":1}}"#)
+            #expect(try fixture.thing(id)?.object?["policyId"]?.string == id)
+            let reader = AuthorizationContext(["test:b"])
+            #expect(try fixture.rig.run(.retrieve, id, "/attributes/a", as: reader).value?.value == 1)
         }
+        // Under a given id, by a modify, and through a field that is not the policyId.
+        try fixture.rig.run(
+            .modify, "n:u", "/", #"{"policyId":"n:own","_copyPolicyFrom":"{{ ref:things/n:source/policyId }}"}"#)
+        #expect(try fixture.rig.policy(.retrieve, "n:own").status == 200)
+        try fixture.rig.run(.modify, "n:source", "/attributes/a", #""n:policy""#)
+        try fixture.rig.run(.merge, "n:v", "/", #"{"_copyPolicyFrom":"{{ ref:things/n:source/attributes/a }}"}"#)
+        #expect(try fixture.thing("n:v")?.object?["policyId"]?.string == "n:v")
+    }
+
+    @Test(
+        "a reference that leads nowhere makes nothing",
+        arguments: [
+            ("{{ ref:things/n:none/policyId }}", "things:thing.notfound", 404),
+            ("{{ ref:things/n:t/policyId }}", "things:thing.notfound", 404),
+            ("{{ ref:things/n:hidden/policyId }}", "things:thing.notfound", 404),
+            ("{{ ref:things/n:source/nope }}", "placeholder:placeholder.reference.unknownfield", 400),
+            ("{{ ref:things/n:source/attributes/o }}", "placeholder:placeholder.reference.unknownfield", 400),
+            ("{{ ref:things/n:source/ }}", "placeholder:placeholder.reference.unknownfield", 400),
+            ("{{ ref:things/n:source }}", "placeholder:placeholder.reference.unknownfield", 400),
+            ("{{ ref:things/n:source//policyId }}", "placeholder:placeholder.reference.unknownfield", 400),
+            ("{{ ref:policies/n:policy/policyId }}", "placeholder:placeholder.reference.notsupported", 400),
+            ("{{ ref:things }}", "placeholder:placeholder.reference.notsupported", 400),
+            ("{{ ref: }}", "placeholder:placeholder.reference.notsupported", 400),
+            ("{{ ref:things/x/policyId }}", "things:id.invalid", 400),
+            ("{{ ref:things/n:source/definition }}", "policies:policy.notfound", 404),
+            ("{{ ref:things/n:source/attributes/s }}", "policies:id.invalid", 400),
+            ("{{ thing:id }}", "policies:id.invalid", 400),
+            ("{{ ref:things/n:source/policyId", "policies:id.invalid", 400),
+        ])
+    func badReference(reference: String, code: String, status: Int) throws {
+        let fixture = try EngineFixture()
+        let other = AuthorizationContext(["test:other"])
+        try fixture.make("n:source", #"{"definition":"a:b:1","attributes":{"o":{},"s":"text"}}"#)
+        try fixture.rig.run(.create, "n:hidden", "/", "{}", as: other)
+        fixture.forgetEvents(1)
+        expectError(code, status) {
+            try fixture.rig.run(.create, "n:t", "/", #"{"_copyPolicyFrom":"\#(reference)"}"#)
+        }
+        expectError("things:thing.notfound", 404) { try fixture.rig.run(.retrieve, "n:t") }
+        #expect(fixture.published(1, within: 20).isEmpty)
+    }
+
+    @Test("a reference is followed only as far as memory reaches where reading is forbidden")
+    func referenceInMemory() throws {
+        let fixture = try EngineFixture()
+        try fixture.make("n:source")
+        let create = try EngineRig.command(
+            .create, "n:t", "/", #"{"_copyPolicyFrom":"{{ ref:things/n:source/policyId }}"}"#)
+        #expect(fixture.rig.engine.executeIfLoaded(create, as: EngineRig.owner) == nil)
+        expectError("things:thing.notfound", 404) { try fixture.rig.run(.retrieve, "n:t") }
+        expectError("things:thing.notfound", 404) { try fixture.rig.run(.retrieve, "n:none") }
+        #expect(throws: TwinspanError.self) { try fixture.rig.policy(.retrieve, "n:t") }
+        let outcome = try #require(fixture.rig.engine.executeIfLoaded(create, as: EngineRig.owner))
+        #expect(try outcome.result.get().status == 201)
+        let missing = try EngineRig.command(
+            .create, "n:u", "/", #"{"_copyPolicyFrom":"{{ ref:things/n:none/policyId }}"}"#)
+        expectError("things:thing.notfound", 404) { try fixture.rig.run(.retrieve, "n:u") }
+        let refused = try #require(fixture.rig.engine.executeIfLoaded(missing, as: EngineRig.owner))
+        expectError("things:thing.notfound", 404) { try refused.result.get() }
+    }
+
+    @Test("a policy that comes with a thing that is there is ignored, but not both kinds of it")
+    func policyOfExisting() throws {
+        let fixture = try EngineFixture()
+        try fixture.make("n:t")
+        for value in [
+            #"{"_policy":{"entries":{}},"attributes":{"a":3}}"#, #"{"_policy":7,"attributes":{"a":3}}"#,
+            #"{"_copyPolicyFrom":"n:none","attributes":{"a":3}}"#,
+            #"{"_copyPolicyFrom":"{{ ref:things/n:none/policyId }}","attributes":{"a":3}}"#,
+        ] {
+            for action in [ThingCommand.Action.modify, .merge] {
+                #expect(try fixture.rig.run(action, "n:t", "/", value).status == 204)
+            }
+        }
+        for action in [ThingCommand.Action.modify, .merge, .create] {
+            for id in ["n:t", "n:new"] {
+                expectError("things:policy.conflicting", 400) {
+                    try fixture.rig.run(action, id, "/", #"{"_policy":{},"_copyPolicyFrom":"n:t"}"#)
+                }
+            }
+        }
+        #expect(try fixture.rig.policy(.retrieve, "n:t").revision == 1)
     }
 
     @Test("a thing whose policy is deleted is forbidden to change and not found to read, until the policy is back")

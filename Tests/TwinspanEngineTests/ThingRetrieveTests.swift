@@ -102,6 +102,13 @@ struct ThingRetrieveTests {
             ("/", "features/*/properties/p", #"{"features":{"f":{"properties":{"p":1}}}}"#),
             ("/attributes", "a,o/y", #"{"a":2,"o":{"y":{"z":2}}}"#), ("/attributes", "_revision", "{}"),
             ("/features/f", "properties/p", #"{"properties":{"p":1}}"#),
+            ("/", "__lifecycle", #"{"__lifecycle":"ACTIVE"}"#), ("/", "_context,_deleted", "{}"),
+            ("/", "_metadata", "{}"), ("/", "/thingId,/attributes/a", #"{"thingId":"n:t","attributes":{"a":2}}"#),
+            ("/features", "*/properties/p,e", #"{"f":{"properties":{"p":1}},"e":{}}"#),
+            ("/features", "f(properties(p),definition)", #"{"f":{"definition":["a:b:1"],"properties":{"p":1}}}"#),
+            ("/features/f/properties", "*/q", "{}"), ("/features/f/properties", "o/q", #"{"o":{"q":1}}"#),
+            ("/features/f/properties", "properties/p", "{}"), ("/attributes/a", "x", "2"),
+            ("/attributes", "attributes", "{}"),
         ])
     func fields(path: String, fields: String, expected: String) throws {
         let fixture = try EngineFixture()
@@ -116,6 +123,91 @@ struct ThingRetrieveTests {
         let fixture = try EngineFixture()
         try fixture.make("n:t", #"{"attributes":{"a":1}}"#)
         #expect(try fixture.thing("n:t") == json(#"{"thingId":"n:t","policyId":"n:t","attributes":{"a":1}}"#))
+    }
+
+    @Test("the policy is inlined in the part that may be read, and only when it is selected")
+    func policy() throws {
+        let fixture = try EngineFixture()
+        try fixture.rig.policy(
+            .create, "n:policy",
+            Sample.policy([
+                ("test:blind", ["thing:/": "R"]), ("test:part", ["thing:/": "R", "policy:/entries/E0": "R"]),
+            ]))
+        try fixture.make("n:t", Sample.guarded)
+        let whole = try #require(try fixture.rig.policy(.retrieve, "n:policy").value?.value)
+        let seen = try fixture.rig.run(.retrieve, "n:t", fields: "_policy")
+        #expect(seen.value?.value == .object(["_policy": whole]))
+        let part = try fixture.rig.run(
+            .retrieve, "n:t", fields: "policyId,_policy/entries/E0/subjects", as: AuthorizationContext(["test:part"]))
+        #expect(
+            part.value?.value
+                == (try json(
+                    #"{"policyId":"n:policy","_policy":{"entries":{"E0":{"subjects":{"test:owner":{"type":"test"}}}}}}"#
+                )))
+        let blind = try fixture.rig.run(
+            .retrieve, "n:t", fields: "thingId,_policy", as: AuthorizationContext(["test:blind"]))
+        #expect(blind.value?.value == (try json(#"{"thingId":"n:t"}"#)))
+        // Below the root there is no policy to select.
+        try fixture.rig.run(.modify, "n:t", "/attributes/_policy", "1")
+        let own = try fixture.rig.run(.retrieve, "n:t", "/attributes", fields: "_policy")
+        #expect(own.value?.value == (try json(#"{"_policy":1}"#)))
+    }
+
+    @Test("several things come in the order of the request, without those that are absent or hidden")
+    func several() throws {
+        let fixture = try EngineFixture()
+        for id in ["n:a", "n:b", "m:c"] { try fixture.make(id, #"{"attributes":{"id":"\#(id)"}}"#) }
+        try fixture.rig.run(.create, "n:hidden", "/", "{}", as: AuthorizationContext(["test:other"]))
+        let ids = try ["n:b", "n:none", "n:a", "n:hidden", "n:b", "m:c"].map { try ThingID($0) }
+        var command = RetrieveThings(thingIDs: ids, fields: try JSONFieldSelector(parsing: "thingId"))
+        let engine = fixture.rig.engine
+        let outcome = engine.execute(command, as: EngineRig.owner)
+        let expected = try json(#"[{"thingId":"n:b"},{"thingId":"n:a"},{"thingId":"n:b"},{"thingId":"m:c"}]"#)
+        #expect(try outcome.result.get().value == expected)
+        #expect(try #require(engine.executeIfLoaded(command, as: EngineRig.owner)).result.get().value == expected)
+        command.fields = nil
+        command.thingIDs = [ids[5]]
+        #expect(
+            try engine.execute(command, as: EngineRig.owner).result.get().value
+                == json(#"[{"thingId":"m:c","policyId":"m:c","attributes":{"id":"m:c"}}]"#))
+        command.thingIDs = [ids[1]]
+        #expect(try engine.execute(command, as: EngineRig.owner).result.get().text == "[]")
+        command.thingIDs = [ids[0], try ThingID("n:cold")]
+        #expect(engine.executeIfLoaded(command, as: EngineRig.owner) == nil)
+    }
+
+    @Test("several things: without ids, or with ids of another namespace, it is refused")
+    func severalRefused() throws {
+        let fixture = try EngineFixture()
+        let engine = fixture.rig.engine
+        let ids = try ["n:a", "m:b"].map { try ThingID($0) }
+        for (command, code) in [
+            (RetrieveThings(thingIDs: []), "things:things.ids.missing"),
+            (RetrieveThings(namespace: "n", thingIDs: ids), "things:id.invalid"),
+            (RetrieveThings(namespace: "", thingIDs: ids), "things:id.invalid"),
+        ] {
+            do {
+                let array = try engine.execute(command, as: EngineRig.owner).result.get()
+                Issue.record("answered with \(array.text)")
+            } catch {
+                #expect((error.code, error.status) == (code, 400))
+            }
+        }
+        let all = RetrieveThings(namespace: "n", thingIDs: [ids[0]])
+        #expect(try engine.execute(all, as: EngineRig.owner).result.get().text == "[]")
+    }
+
+    @Test("several things depend on the newest change of any of them")
+    func severalTicket() throws {
+        let fixture = try EngineFixture()
+        for id in ["n:a", "n:b"] { try fixture.make(id, "{}") }
+        let ids = try ["n:a", "n:b"].map { try ThingID($0) }
+        fixture.rig.store.state.update { $0.isBlocked = true }
+        let changed = try fixture.rig.send(.modify, "n:a", "/attributes/a", "1")
+        let outcome = fixture.rig.engine.execute(RetrieveThings(thingIDs: ids), as: EngineRig.owner)
+        #expect(outcome.ticket == changed.ticket)
+        fixture.rig.store.state.update { $0.isBlocked = false }
+        try fixture.rig.awaitCommit(outcome.ticket)
     }
 
     /// Path, fields, and what `test:part` sees, who may read `/attributes/o` without `/attributes/o/y`.

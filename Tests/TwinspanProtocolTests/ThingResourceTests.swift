@@ -51,4 +51,17 @@ struct ThingResourceTests {
     func keys(key: String, isLegal: Bool) {
         #expect(ThingResource.isLegalKey(key) == isLegal)
     }
+
+    @Test("an attribute without a key has a code of its own")
+    func emptyAttribute() {
+        let error = #expect(throws: TwinspanError.self) {
+            try ThingResource(JSONPointer(segments: ["attributes", ""]))
+        }
+        #expect(error?.code == "things:attribute.pointerinvalid")
+        #expect(error?.status == 400)
+        let deeper = #expect(throws: TwinspanError.self) {
+            try ThingResource(JSONPointer(segments: ["attributes", "a", ""]))
+        }
+        #expect(deeper?.code == "json.key.invalid")
+    }
 }

@@ -227,6 +227,97 @@ struct SQLiteStoreTests {
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
     }
 
+    @Test("a store of the first version is brought up to date with what it has")
+    func migrated() throws {
+        let directory = try TemporaryDirectory(isInMemory: true)
+        try Self.makeFirstVersion(in: directory.path)
+        let store = try SQLiteStore(directory: directory.path, durability: .os)
+        #expect(try store.open(discardingAfter: nil) == StorePosition(lastSequence: 2, rowsCursor: 1))
+        let id = try ThingID("n:t")
+        let state = try #require(try store.thing(id))
+        #expect(
+            state
+                == ThingState(
+                    policyID: try PolicyID("n:p"), revision: 1, created: Timestamp(milliseconds: 5),
+                    modified: Timestamp(milliseconds: 6), text: JSONText(try JSONValue.parse(#"{"thingId":"n:t"}"#))))
+        let records = try store.journal(after: 0, limit: 10)
+        #expect(records.map(\.sequence) == [1, 2])
+        guard case .thing(let event) = try #require(records.last).content else {
+            Issue.record("the record has changed its kind")
+            return
+        }
+        #expect(event.value?.text == "7")
+        #expect(event.metadata == nil)
+        // And it takes what the second version has.
+        var after = state
+        after.metadata = JSONText(try JSONValue.parse(#"{"k":1}"#))
+        var next = event
+        next.revision = 3
+        next.metadata = after.metadata
+        let change = TwinChange(
+            content: .thing(next, after: after), headers: DittoHeaders(), originator: nil, origin: nil, enforcer: nil,
+            madeAt: 0)
+        try store.commit(CommitBatch(firstSequence: 3, changes: [change]))
+        var rows = RowBatch(cursor: 3)
+        rows.things = [(id, after)]
+        try store.write(rows)
+        store.close()
+        _ = try store.open(discardingAfter: nil)
+        #expect(try store.thing(id) == after)
+        guard case .thing(let read) = try #require(try store.journal(after: 2, limit: 1).first).content else {
+            Issue.record("the record has changed its kind")
+            return
+        }
+        #expect(read == next)
+        store.close()
+    }
+
+    /// Both files as the first version made them, with one row and two records.
+    private static func makeFirstVersion(in directory: String) throws {
+        let migrations = """
+            CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY);
+            INSERT INTO grdb_migrations (identifier) VALUES ('v1');
+            """
+        for (name, sql) in [
+            (
+                "journal",
+                """
+                CREATE TABLE journal (
+                    sequence INTEGER PRIMARY KEY, kind INTEGER NOT NULL, entity TEXT NOT NULL,
+                    revision INTEGER NOT NULL, action INTEGER NOT NULL, time INTEGER NOT NULL,
+                    path TEXT NOT NULL, value BLOB, position INTEGER NOT NULL);
+                INSERT INTO journal VALUES
+                    (1, 1, 'n:t', 1, 1, 5, '/', CAST('{"thingId":"n:t"}' AS BLOB), 60),
+                    (2, 1, 'n:t', 2, 2, 7, '/attributes/a', CAST('7' AS BLOB), 120);
+                """
+            ),
+            (
+                "twins",
+                """
+                CREATE TABLE thing (
+                    id TEXT PRIMARY KEY NOT NULL, policy TEXT, revision INTEGER NOT NULL,
+                    created INTEGER NOT NULL, modified INTEGER NOT NULL, json BLOB);
+                CREATE TABLE policy (
+                    id TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL,
+                    created INTEGER NOT NULL, modified INTEGER NOT NULL, json BLOB);
+                CREATE TABLE journal_index (
+                    entity TEXT NOT NULL, kind INTEGER NOT NULL, revision INTEGER NOT NULL,
+                    sequence INTEGER NOT NULL,
+                    PRIMARY KEY (entity, kind, revision)) WITHOUT ROWID;
+                CREATE TABLE cursor (name TEXT PRIMARY KEY NOT NULL, sequence INTEGER NOT NULL) WITHOUT ROWID;
+                INSERT INTO cursor VALUES ('rows', 1), ('journal_index', 0);
+                INSERT INTO thing VALUES ('n:t', 'n:p', 1, 5, 6, CAST('{"thingId":"n:t"}' AS BLOB));
+                """
+            ),
+        ] {
+            let path = "\(directory)/\(name).db"
+            #expect(FileManager.default.createFile(atPath: path, contents: nil))
+            let writer = try WriterConnection(path: path, isSynced: false)
+            try writer.run("PRAGMA journal_mode = WAL")
+            try writer.run(migrations + sql)
+        }
+    }
+
     private static func file(_ name: String, in directory: String) throws -> String? {
         try FileManager.default.contentsOfDirectory(atPath: directory).first { $0.hasSuffix("\(name).db") }
     }

@@ -3,7 +3,7 @@
 import TwinspanJSON
 import TwinspanProtocol
 
-/// `if-match`, `if-none-match` and `if-equal` of one command.
+/// `if-match`, `if-none-match` and `if-equal` of one command. The headers are read when there are any.
 struct Preconditions: Sendable {
     enum IfEqual: String, Sendable {
         case update, skip
@@ -43,10 +43,17 @@ struct Preconditions: Sendable {
         guard needsTag else { return }
         let tag = tag()
         if let ifMatch {
-            guard let tag, ifMatch.contain(tag) else { throw failed.error() }
+            guard let tag, ifMatch.contain(tag) else { throw Self.error(failed, "if-match", tag) }
         }
         if let ifNoneMatch, let tag, ifNoneMatch.contain(tag) {
-            throw isRetrieve ? notModified.error() : failed.error()
+            throw Self.error(isRetrieve ? notModified : failed, "if-none-match", tag)
         }
+    }
+
+    /// The error carries the present tag (§10.1), and names the header, which clients look for.
+    private static func error(_ row: ErrorRow, _ header: String, _ tag: String?) -> TwinspanError {
+        var error = row.error("The header '\(header)' does not agree with the present state of the resource.")
+        error.etag = tag
+        return error
     }
 }

@@ -5,13 +5,13 @@ public import TwinspanProtocol
 
 /// Checks signals without an engine.
 public enum SignalCheck {
-    /// Throws the error that a command of this form is answered with, whatever the state of its thing or policy.
+    /// Throws the error that a signal of this form is answered with, whatever the state of its thing or policy.
     public static func check(_ signal: Signal, limits: TwinLimits = TwinLimits()) throws(TwinspanError) {
         switch signal {
-        case .thingCommand(let command):
-            if let value = command.value { try ThingForm.check(value, for: command.resource) }
+        case .thingCommand(let command): _ = try ThingRequest(command)
         case .policyCommand(let command):
             _ = try PreparedPolicyCommand(command, now: Timestamp(milliseconds: 0))
+        case .message(let message): try message.checkSize(limits.messageBytes)
         default: break
         }
     }

@@ -63,7 +63,7 @@ public final class TwinChange: Sendable {
     /// Bytes a queue counts for this change.
     public var queuedBytes: Int {
         switch content {
-        case .thing(let event, _): 256 + (event.value?.bytes.count ?? 0)
+        case .thing(let event, _): 256 + (event.value?.bytes.count ?? 0) + (event.metadata?.bytes.count ?? 0)
         case .policy(let event, _): 256 + (event.value?.bytes.count ?? 0)
         }
     }

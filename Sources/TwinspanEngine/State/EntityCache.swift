@@ -133,7 +133,7 @@ struct EntityCache<ID: Hashable & Sendable, State: CachedState> {
 }
 
 extension ThingState: CachedState {
-    var cachedBytes: Int { text?.bytes.count ?? 0 }
+    var cachedBytes: Int { (text?.bytes.count ?? 0) + (metadata?.bytes.count ?? 0) }
 }
 
 extension PolicyState: CachedState {

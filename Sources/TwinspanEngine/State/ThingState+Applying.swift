@@ -20,6 +20,12 @@ extension ThingState {
         next.modified = event.timestamp
         if text == nil { next.created = event.timestamp }
         next.text = try nextText(event)
+        if let metadata = event.metadata {
+            next.metadata = metadata == .emptyObject ? nil : metadata
+        } else if next.metadata != nil, text == nil || next.text == nil {
+            // Metadata goes with its thing.
+            next.metadata = nil
+        }
         // Only these can change the policy: creation, replacement of the whole, a change of policyId, a root merge.
         if event.path.isRoot || event.path.segments[0] == "policyId" {
             next.policyID = try next.policyIDInText(of: event) ?? policyID

@@ -14,15 +14,19 @@ public struct ThingState: Sendable, Equatable {
     /// `{"thingId":…,"policyId":…,"definition":…,"attributes":…,"features":…}`, compact; nil when deleted or never
     /// made.
     public var text: JSONText?
+    /// `_metadata` (spec/protocol.md §11), an object that mirrors the thing; nil when there is none, which is the rule.
+    public var metadata: JSONText?
 
     public init(
-        policyID: PolicyID?, revision: Int64, created: Timestamp, modified: Timestamp, text: JSONText?
+        policyID: PolicyID?, revision: Int64, created: Timestamp, modified: Timestamp, text: JSONText?,
+        metadata: JSONText? = nil
     ) {
         self.policyID = policyID
         self.revision = revision
         self.created = created
         self.modified = modified
         self.text = text
+        self.metadata = metadata
     }
 
     /// The state before the first event.

@@ -11,6 +11,8 @@ enum PolicyChoice: Equatable {
     case inline(PolicyID, JSONValue)
     /// The entries of an existing policy under a new id.
     case copy(of: PolicyID, as: PolicyID)
+    /// The same, of the policy of another thing, which has to be looked up first.
+    case copyReferred(PolicyReference, as: PolicyID)
     /// The policy made from the creator's first subject.
     case generated(PolicyID)
 
@@ -19,6 +21,7 @@ enum PolicyChoice: Equatable {
         switch self {
         case .existing(let id), .inline(let id, _), .generated(let id): [id]
         case .copy(let source, let id): [source, id]
+        case .copyReferred(_, let id): [id]
         }
     }
 }
@@ -26,40 +29,48 @@ enum PolicyChoice: Equatable {
 /// A creation: the command's value, read once.
 struct ThingCreation {
     let command: ThingCommand
+    let terms: ThingTerms?
     let object: JSONObject
-    let choice: PolicyChoice
+    private(set) var choice: PolicyChoice
 
     /// Reads the value of a create, or of a modify or merge at the root of a thing that does not exist.
-    init(_ command: ThingCommand) throws(TwinspanError) {
+    init(_ command: ThingCommand, _ request: ThingRequest) throws(TwinspanError) {
         self.command = command
-        guard let value = command.value else { throw .jsonInvalid("The value of the command is missing.") }
-        // A merge that creates loses its nulls first, then follows the rules of create (§6.2).
-        let tree = command.action == .merge ? JSONMergePatch.removingNulls(value.value) : value.value
-        guard let object = tree.object else { throw .jsonInvalid("The thing is not a JSON object.") }
-        if command.action == .merge, object.isEmpty { throw ThingErrorTable.mergeInvalid.error() }
-        self.object = object
-        if let id = object["thingId"], id.string?.hasSameBytes(as: command.thingID.text) != true {
-            throw ThingErrorTable.idNotSettable.error()
+        terms = request.terms
+        guard let whole = request.whole else { throw .jsonInvalid("The thing is not a JSON object.") }
+        var object = whole.members
+        if command.action == .merge {
+            // A merge that creates loses its nulls first, then follows the rules of create (§6.2).
+            object = JSONMergePatch.removingNulls(.object(object)).object ?? JSONObject()
+            if object.isEmpty { throw ThingErrorTable.mergeInvalid.error() }
+            try ThingForm.check(members: object)
         }
-        choice = try Self.choice(object, thingID: command.thingID)
+        self.object = object
+        choice = try Self.choice(object, whole.policyID, thingID: command.thingID)
     }
 
-    private static func choice(_ object: JSONObject, thingID: ThingID) throws(TwinspanError) -> PolicyChoice {
-        var policyID: PolicyID?
-        if let given = object["policyId"], !given.isNull {
-            guard let text = given.string else { throw .jsonInvalid("The policyId is not a string.") }
-            policyID = try PolicyID(text)
-        }
-        let inline = object["_policy"]
-        let copied = object["_copyPolicyFrom"]
-        if inline != nil, copied != nil { throw ThingErrorTable.policyConflicting.error() }
-        if let inline {
+    /// Puts in what a reference names; returns the reference when that is not known, or not any more. `epoch` is the
+    /// present one: what was read in another is not to be built upon.
+    mutating func resolve(_ referred: ReferredPolicy?, epoch: Int64) -> PolicyReference? {
+        guard case .copyReferred(let reference, let id) = choice else { return nil }
+        guard let referred, referred.ticket.epoch == epoch else { return reference }
+        choice = .copy(of: referred.policyID, as: id)
+        return nil
+    }
+
+    private static func choice(
+        _ object: JSONObject, _ policyID: PolicyID?, thingID: ThingID
+    ) throws(TwinspanError) -> PolicyChoice {
+        if let inline = object["_policy"] {
             var own: PolicyID?
             if let text = inline.object?["policyId"]?.string { own = try PolicyID(text) }
             return .inline(policyID ?? own ?? thingID.policyID, inline)
         }
-        if let copied {
+        if let copied = object["_copyPolicyFrom"] {
             guard let text = copied.string else { throw .jsonInvalid("'_copyPolicyFrom' is not a string.") }
+            if let reference = try PolicyReference(parsing: text) {
+                return .copyReferred(reference, as: policyID ?? thingID.policyID)
+            }
             return .copy(of: try PolicyID(text), as: policyID ?? thingID.policyID)
         }
         if let policyID { return .existing(policyID) }
@@ -101,6 +112,9 @@ struct ThingCreation {
             made = try make(
                 try Policy.parse(copy, id: id, limits: .structure), after: policy(id), limits: limits, now: now)
             enforcer = try ownable(made, context)
+        case .copyReferred:
+            // The engine looks references up before it comes here.
+            throw GeneralErrorTable.internalError.error()
         case .generated(let id):
             policyID = id
             guard let owner = context.originator else { throw .notModifiable(.root, of: command.thingID) }
@@ -111,12 +125,11 @@ struct ThingCreation {
         guard enforcer.isUnrestricted(.write, .thing, .root, subjects: context, namespace: namespace) else {
             throw .notModifiable(.root, of: command.thingID)
         }
+        if terms?.hasMetadataConflict == true { throw ThingErrorTable.metadataHeadersConflict.error() }
         // What is not there matches no tag (§10.2), and if-none-match is met.
-        if let wanted = command.headers.text(.ifMatch) {
-            _ = try EntityTags(wanted, header: "if-match")
-            throw ThingErrorTable.preconditionFailed.error()
-        }
-        if let unwanted = command.headers.text(.ifNoneMatch) { _ = try EntityTags(unwanted, header: "if-none-match") }
+        try terms?.preconditions.check(
+            tag: nil, isRetrieve: false, failed: ThingErrorTable.preconditionFailed,
+            notModified: ThingErrorTable.preconditionNotModified)
         return Verdict(
             thing: try thing(after: state, policyID: policyID, limits: limits, now: now), enforcer: enforcer,
             policy: made)
@@ -125,24 +138,31 @@ struct ThingCreation {
     private func thing(
         after state: ThingState, policyID: PolicyID, limits: TwinLimits, now: Timestamp
     ) throws(TwinspanError) -> ThingVerdict {
-        let text = try ThingForm.thing(object, id: command.thingID, policyID: policyID)
-        guard limits.thingBytes <= 0 || text.bytes.count <= limits.thingBytes else {
-            throw ThingErrorTable.tooLarge.error(
-                "The thing '\(command.thingID)' would have \(text.bytes.count) bytes; \(limits.thingBytes) are allowed."
-            )
-        }
+        let text = ThingForm.thing(object, id: command.thingID, policyID: policyID)
         let event = ThingEvent(
             thingID: command.thingID, action: .created, path: .root, value: text, revision: state.revision + 1,
-            timestamp: now)
+            timestamp: now, metadata: metadata(of: text))
+        let after: ThingState
         do throws(InconsistentEvent) {
-            return ThingVerdict(
-                response: ThingResponse(
-                    status: 201, value: text, revision: event.revision, etag: EntityTags.tag(revision: event.revision),
-                    action: .create),
-                event: event, after: try state.applying(event))
+            after = try state.applying(event)
         } catch {
             throw GeneralErrorTable.internalError.error(description: error.description)
         }
+        try limits.check(after, id: command.thingID)
+        let response = ThingResponse(
+            status: 201, value: text, revision: event.revision, etag: EntityTags.tag(revision: event.revision),
+            action: .create)
+        return ThingVerdict(response: response, event: event, after: after)
+    }
+
+    /// The metadata that comes with the thing, inline or by header; nil when there is none (§11).
+    private func metadata(of text: JSONText) -> JSONText? {
+        let inline = object["_metadata"].map { JSONText($0) }
+        guard case .put(let puts) = terms?.metadata else { return inline == .emptyObject ? nil : inline }
+        let thing = text.value
+        var metadata = MetadataChange(inline)
+        metadata.put(puts, at: .root, value: thing, thing: thing)
+        return metadata.text
     }
 
     private func readable(
@@ -192,7 +212,7 @@ struct ThingCreation {
     ) throws(TwinspanError) -> PolicyEnforcer {
         guard let enforcer = made?.after.enforcer else { throw ThingErrorTable.policyInvalid.error() }
         let isAllowed =
-            command.headers.text(.allowPolicyLockout) == "true"
+            terms?.allowsPolicyLockout == true
             || enforcer.isUnrestricted(.write, .policy, .root, subjects: context, namespace: "")
         guard isAllowed else {
             throw TwinspanError(

@@ -25,38 +25,35 @@ enum ThingForm {
         }
     }
 
-    /// A whole thing from a client's object: known members in canonical order, everything else and all underscore
-    /// members left out (§2.1).
-    static func thing(_ object: JSONObject, id: ThingID, policyID: PolicyID) throws(TwinspanError) -> JSONText {
+    /// Checks the members of a whole thing.
+    static func check(members object: JSONObject) throws(TwinspanError) {
+        if let definition = object["definition"] { try checkDefinition(definition) }
+        if let attributes = object["attributes"] { try checkKeyedObject(attributes, "attributes") }
+        if let features = object["features"] { try checkFeatures(features) }
+        if let metadata = object["_metadata"], metadata.object == nil {
+            throw .jsonInvalid("The metadata is not a JSON object.")
+        }
+    }
+
+    /// A whole thing from a client's object that has been checked: known members in canonical order, everything else
+    /// and all underscore members left out (§2.1).
+    static func thing(_ object: JSONObject, id: ThingID, policyID: PolicyID) -> JSONText {
         var members = JSONObject()
         members["thingId"] = .string(id.text)
         members["policyId"] = .string(policyID.text)
-        if let definition = object["definition"] {
-            try checkDefinition(definition)
-            members["definition"] = definition
-        }
-        if let attributes = object["attributes"] {
-            try checkKeyedObject(attributes, "attributes")
-            members["attributes"] = attributes
-        }
-        if let features = object["features"] {
-            try checkFeatures(features)
-            members["features"] = features
+        for name in ["definition", "attributes", "features"] {
+            if let value = object[name] { members[name] = value }
         }
         return exact(JSONText(.object(members)))
     }
 
-    /// A patch of a whole thing without the members that a client may not write, which are ignored (§2.1). Throws
-    /// `things:merge.invalid` when nothing is left.
-    static func writablePatch(_ patch: JSONText) throws(TwinspanError) -> JSONText {
-        guard let object = patch.value.object else { return patch }
+    /// A patch of a whole thing without the members that a client may not write, which are ignored (§2.1).
+    static func writablePatch(_ object: JSONObject) -> JSONObject {
         let members = object.members.filter { member in
             // A key in double braces removes members by a pattern (§3.2).
             writableMembers.contains(member.key) || member.key.hasPrefix("{{")
         }
-        if members.isEmpty { throw ThingErrorTable.mergeInvalid.error() }
-        guard members.count < object.count else { return patch }
-        return JSONText(.object(JSONObject(members.map { ($0.key, $0.value) })))
+        return members.count < object.count ? JSONObject(members.map { ($0.key, $0.value) }) : object
     }
 
     private static let writableMembers: Set<String> = ["thingId", "policyId", "definition", "attributes", "features"]

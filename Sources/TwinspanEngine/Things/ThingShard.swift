@@ -1,6 +1,7 @@
 // A part of all things under one lock. Under the lock there is neither I/O nor a C call: what is missing is named,
 // loaded outside, and the command is judged again.
 import Synchronization
+import TwinspanJSON
 import TwinspanPolicies
 import TwinspanProtocol
 
@@ -17,6 +18,19 @@ final class ThingShard: Sendable {
 
     init(byteCapacity: Int) {
         content = Mutex(Content(cache: EntityCache(byteCapacity: byteCapacity)))
+    }
+}
+
+/// A policy as a retrieve inlines it: text, enforcer and sequence of one revision.
+final class PolicyDocument: Sendable {
+    let text: JSONText
+    let enforcer: PolicyEnforcer
+    let sequence: Int64
+
+    init(text: JSONText, enforcer: PolicyEnforcer, sequence: Int64) {
+        self.text = text
+        self.enforcer = enforcer
+        self.sequence = sequence
     }
 }
 
@@ -39,6 +53,17 @@ final class PolicyShelf: Sendable {
         content.withLock { content in
             guard let slot = content.cache.slot(of: id) else { return nil }
             return content.cache.read(slot: slot) { ($0.state.enforcer, $0.sequence) }
+        }
+    }
+
+    /// The JSON of a policy that is loaded, and its enforcer with it; nil when there is none.
+    func document(_ id: PolicyID) -> PolicyDocument? {
+        content.withLock { content in
+            guard let slot = content.cache.slot(of: id) else { return nil }
+            return content.cache.read(slot: slot) { entry in
+                guard let text = entry.state.text, let enforcer = entry.state.enforcer else { return nil }
+                return PolicyDocument(text: text, enforcer: enforcer, sequence: entry.sequence)
+            }
         }
     }
 }

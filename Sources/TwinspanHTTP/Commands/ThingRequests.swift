@@ -64,18 +64,7 @@ struct ThingRequests: Sendable {
                 isRequired: headers.isResponseRequired)
         } catch {
             guard error.isPrecondition else { throw error }
-            return reply.failure(error, etag: await presentTag(command, api.context))
-        }
-    }
-
-    /// The tag of the resource as it is now, for an answer that says it differs from what the client believes.
-    private func presentTag(_ command: ThingCommand, _ context: AuthorizationContext) async -> String? {
-        let retrieve = ThingCommand(thingID: command.thingID, action: .retrieve, resource: command.resource)
-        do throws(TwinspanError) {
-            return try await calls.answer(to: retrieve, as: context, patience: CommandHeaders.patienceMaximum).etag
-        } catch {
-            // Absent, or not to be seen by this caller: then there is no tag to tell.
-            return nil
+            return reply.failure(error, etag: error.etag)
         }
     }
 

@@ -97,7 +97,7 @@ public enum ThingErrorTable {
         "The header live-channel-condition is not allowed for this command.",
         "Use it with commands that retrieve.")
     public static let metadataHeadersConflict = ErrorRow(
-        "things:metadata.headersconflict", 400, "More than one metadata header is given.",
+        "things:metadata.headersconflict", 400, "Multiple metadata headers were specified.",
         "Use one of put-metadata, get-metadata and delete-metadata.")
     public static let metadataNotModifiable = ErrorRow(
         "things:metadata.notmodifiable", 400, "Both '_metadata' and put-metadata are given.", "Give only one of them.")

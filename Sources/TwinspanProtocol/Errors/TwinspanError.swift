@@ -14,6 +14,9 @@ public struct TwinspanError: Error, Sendable, Equatable {
     public var description: String?
     /// A page that explains the rule that was broken.
     public var href: String?
+    /// The present entity tag of the addressed resource where a precondition failed (spec/protocol.md §10.1); nil when
+    /// there is no resource, or the caller may not read it. A header of the answer, no member of its value.
+    public var etag: String?
 
     /// Makes an error with a code of the table.
     public init(code: String, status: Int, message: String, description: String? = nil, href: String? = nil) {

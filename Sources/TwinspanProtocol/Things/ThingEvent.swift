@@ -14,9 +14,13 @@ public struct ThingEvent: Sendable, Equatable {
     /// Revision of the thing after the event; rises by one with each, never skips.
     public var revision: Int64
     public var timestamp: Timestamp
+    /// The complete metadata of the thing after the event when the event changed it, `{}` when none is left; nil when
+    /// it did not change (spec/protocol.md §11). Stored with the event, not sent with it.
+    public var metadata: JSONText?
 
     public init(
-        thingID: ThingID, action: Action, path: JSONPointer, value: JSONText?, revision: Int64, timestamp: Timestamp
+        thingID: ThingID, action: Action, path: JSONPointer, value: JSONText?, revision: Int64, timestamp: Timestamp,
+        metadata: JSONText? = nil
     ) {
         self.thingID = thingID
         self.action = action
@@ -24,6 +28,7 @@ public struct ThingEvent: Sendable, Equatable {
         self.value = value
         self.revision = revision
         self.timestamp = timestamp
+        self.metadata = metadata
     }
 
     /// The topic of the event.

@@ -36,6 +36,7 @@ public struct ThingResource: Sendable, Equatable {
         case ("attributes", 1): kind = .attributes
         case ("attributes", _):
             kind = .attribute
+            if segments.count == 2, segments[1].isEmpty { throw ThingErrorTable.attributePointerInvalid.error() }
             try Self.checkKeys(segments.dropFirst())
         case ("features", 1): kind = .features
         case ("features", _): kind = try Self.featureKind(segments)

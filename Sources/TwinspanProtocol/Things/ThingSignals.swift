@@ -46,13 +46,19 @@ public struct ThingResponse: Sendable, Equatable {
     public var etag: String?
     /// The action of the answer's topic; a modify that creates is answered as create (§6.2).
     public var action: ThingCommand.Action
+    /// What `get-metadata` asked for, `{}` when there is nothing; nil when it was not asked (§11).
+    public var metadata: JSONText?
 
-    public init(status: Int, value: JSONText? = nil, revision: Int64, etag: String?, action: ThingCommand.Action) {
+    public init(
+        status: Int, value: JSONText? = nil, revision: Int64, etag: String?, action: ThingCommand.Action,
+        metadata: JSONText? = nil
+    ) {
         self.status = status
         self.value = value
         self.revision = revision
         self.etag = etag
         self.action = action
+        self.metadata = metadata
     }
 }
 
@@ -155,6 +161,7 @@ extension ThingCommand {
         answer[.contentType] = response.value == nil ? nil : .string("application/json")
         if let etag = response.etag { answer[.etag] = .string(etag) }
         answer[.entityRevision] = .number(JSONNumber(response.revision))
+        if let metadata = response.metadata { answer[.dittoMetadata] = metadata.value }
         return Envelope(
             topic: topic(response.action), headers: answer, path: resource.path, value: response.value,
             status: response.status)
@@ -169,6 +176,7 @@ extension TwinspanError {
         var answer = headers.deliveredToOutside()
         answer[.responseRequired] = .bool(false)
         answer[.contentType] = .string("application/json")
+        if let etag { answer[.etag] = .string(etag) }
         let errors = TopicPath(
             namespace: topic?.namespace ?? "unknown", name: topic?.name ?? "unknown", group: topic?.group ?? .things,
             channel: topic?.group == .policies ? nil : topic?.channel ?? .twin, criterion: .errors)

@@ -56,7 +56,7 @@ struct RandomCommands {
 
     private mutating func thingOutcome(_ rig: EngineRig) throws -> Outcome<ThingResponse> {
         let id = pick(Self.thingIDs)
-        switch Int.random(in: 0..<10, using: &random) {
+        switch Int.random(in: 0..<12, using: &random) {
         case 0, 1: return try rig.send(.modify, id, "/", whole(id))
         case 2: return try rig.send(.delete, id, pick(["/", "/", "/attributes", "/features/f", path()]))
         case 3:
@@ -69,6 +69,10 @@ struct RandomCommands {
                 ]))
         case 4, 5: return try rig.send(.merge, id, path(), value(2))
         case 6: return try rig.send(.modify, id, "/policyId", "\"\(pick(Self.policyIDs))\"")
+        case 7: return try rig.send(.modify, id, path(), value(2), headers: ["put-metadata": metadata()])
+        case 8:
+            return try rig.send(
+                .merge, id, "/attributes", object(2), headers: ["delete-metadata": pick(["*", "a", "*/k", "b/k"])])
         default: return try rig.send(.modify, id, path(), value(2))
         }
     }
@@ -76,6 +80,10 @@ struct RandomCommands {
     private mutating func whole(_ id: String) -> String {
         let policy = pick([#""policyId":"\#(id)","#, #""policyId":"r:p0","#, ""])
         return #"{\#(policy)"attributes":\#(object(2)),"features":{"f":{"properties":\#(object(1))},"g":null}}"#
+    }
+
+    private mutating func metadata() -> String {
+        #"[{"key":"*/k","value":\#(value(1))},{"key":"own","value":\#(value(1))}]"#
     }
 
     private mutating func path() -> String {
