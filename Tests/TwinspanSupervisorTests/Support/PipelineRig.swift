@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import Synchronization
 import TwinspanConnections
 import TwinspanExpressions
 import TwinspanProtocol
