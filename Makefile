@@ -25,7 +25,7 @@ test: ## Check the format, build once, run every test; what CI runs
 format: ## Format all Swift files in place
 	swift format --in-place --recursive --parallel Package.swift Sources Tests Fuzzing
 
-test-tsan: ## The tests of engine and supervisor under the thread sanitizer (FILTER, . for all)
+test-tsan: ## The tests where threads meet under the thread sanitizer (FILTER, . for all)
 	@scripts/packages $(needed) $(for_tests)
 	@scripts/test-sanitized thread
 
