@@ -1,6 +1,6 @@
 # What people and CI call. The work is in scripts/, so that each step can be called by hand.
 .DEFAULT_GOAL := help
-.PHONY: help run build test format test-tsan test-asan test-long fuzz bench clean
+.PHONY: help run build test format test-tsan test-asan test-long fuzz random bench clean
 
 needed := libmosquitto-dev libyaml-dev libsqlite3-dev libcrypt-dev pkg-config
 for_tests := mosquitto mosquitto-clients sqlite3 gcc libc6-dev openssl
@@ -23,9 +23,9 @@ test: ## Check the format, build once, run every test; what CI runs
 	@scripts/test
 
 format: ## Format all Swift files in place
-	swift format --in-place --recursive --parallel Package.swift Sources Tests
+	swift format --in-place --recursive --parallel Package.swift Sources Tests Fuzzing
 
-test-tsan: ## The tests under the thread sanitizer (FILTER)
+test-tsan: ## The tests where threads meet under the thread sanitizer (FILTER, . for all)
 	@scripts/packages $(needed) $(for_tests)
 	@scripts/test-sanitized thread
 
@@ -39,9 +39,12 @@ test-long: ## The test with a million messages, and ten minutes of a dead broker
 	TWINSPAN_LONG=1 TWINSPAN_SLOW_MINUTES=10 TWINSPAN_BINARY="$(CURDIR)/.build/debug/twinspan" \
 	    swift test --skip-build --filter 'EndToEndTests'
 
-fuzz: ## Seeded random tests, round after round (ROUNDS, SEED, FILTER)
-	@scripts/packages $(needed) $(for_tests)
+fuzz: ## libFuzzer on each parser for a minute (FUZZ_SECONDS, FUZZ_TARGET, FUZZ_INPUT)
 	@scripts/fuzz
+
+random: ## Seeded random tests, round after round (ROUNDS, SEED, FILTER)
+	@scripts/packages $(needed) $(for_tests)
+	@scripts/random-rounds
 
 bench: ## Measure against the baselines; writes .build/bench/results.json (BENCH_FLAGS, e.g. --quick)
 	@scripts/packages $(needed) $(for_bench)

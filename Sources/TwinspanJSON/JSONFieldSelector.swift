@@ -39,7 +39,9 @@ public struct JSONFieldSelector: Sendable {
     /// A selection of `pointers`; the root among them selects everything.
     public init(_ pointers: [JSONPointer]) {
         // Keys are written as they are: there is no escape for slashes, commas and parentheses.
-        self.init(text: pointers.map { String($0.description.dropFirst()) }.joined(separator: ","), pointers: pointers)
+        // The slash goes as a byte: as a character it can be one with the accents that begin a key.
+        let texts = pointers.map { String(Substring($0.description.utf8.dropFirst())) }
+        self.init(text: texts.joined(separator: ","), pointers: pointers)
     }
 
     private init(text: String, pointers: [JSONPointer]) {

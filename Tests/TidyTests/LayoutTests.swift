@@ -3,7 +3,7 @@ import Testing
 
 @Suite("layout")
 struct LayoutTests {
-    private static let all = SourceTree.sources + SourceTree.tests + [SourceTree.manifest]
+    private static let all = SourceTree.sources + SourceTree.tests + SourceTree.fuzzing + [SourceTree.manifest]
 
     @Test("a line has at most 120 characters")
     func lineLength() {
@@ -31,7 +31,7 @@ struct LayoutTests {
 
     @Test("a source file begins with a comment that says what it is for")
     func purpose() {
-        let silent = SourceTree.sources.filter { !$0.text.hasPrefix("//") }.map(\.path)
+        let silent = (SourceTree.sources + SourceTree.fuzzing).filter { !$0.text.hasPrefix("//") }.map(\.path)
         #expect(silent.isEmpty, "\(silent.joined(separator: "\n"))")
     }
 

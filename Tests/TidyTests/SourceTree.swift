@@ -24,6 +24,7 @@ enum SourceTree {
 
     static let sources = files(in: "Sources", endings: [".swift"])
     static let tests = files(in: "Tests", endings: [".swift"])
+    static let fuzzing = files(in: "Fuzzing", endings: [".swift"])
     static let manifest = read("Package.swift")
 
     /// What people read and run beside the code.

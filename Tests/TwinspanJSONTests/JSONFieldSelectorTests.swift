@@ -103,4 +103,12 @@ import TwinspanJSON
         #expect(JSONFieldSelector(left.pointers) == left)
         #expect(JSONFieldSelector(left.pointers).text == "a/b,a/c")
     }
+
+    @Test(
+        "a key that begins with an accent is written back",
+        arguments: ["\u{301}a", "\u{5A7}", "\u{FE0F}/b", "a,\u{72A}"])
+    func accents(_ text: String) throws {
+        let selector = try JSONFieldSelector(parsing: text)
+        #expect(JSONFieldSelector(selector.pointers).text.utf8.elementsEqual(text.utf8))
+    }
 }

@@ -143,6 +143,22 @@ struct ErrorTableTests {
         #expect(error.message.count < 200)
     }
 
+    @Test("a hostile id of one endless character is cut too")
+    func cutInsideCharacter() {
+        let accents = "e" + String(repeating: "\u{301}", count: 4_000)
+        #expect(accents.shortened.unicodeScalars.count == 78)
+        #expect(accents.shortened.utf8.count < 200)
+    }
+
+    @Test("an error about a topic of connections is addressed to nobody: connections have no errors")
+    func connections() throws {
+        let topic = try TopicPath("_/c/connections/announcements/opened")
+        let envelope = TwinspanError(code: "a:b", status: 400, message: "No.").envelope(
+            topic: topic, headers: DittoHeaders())
+        #expect(envelope.topic.text == "unknown/unknown/things/twin/errors")
+        #expect(throws: Never.self) { try Signal(Envelope.parse(envelope.bytes)) }
+    }
+
     @Test("the envelope of an error names the entity, or says that it is unknown")
     func envelope() throws {
         let error = TwinspanError(code: "a:b", status: 404, message: "No.")

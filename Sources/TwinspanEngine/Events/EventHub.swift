@@ -84,6 +84,9 @@ public final class EventHub: Sendable {
         subscription.end()
     }
 
+    /// How many subscriptions there are; tests wait for theirs.
+    var subscriptionCount: Int { subscriptions.withLock { $0.count } }
+
     /// Called by the committer, once per commit, in the order of the journal.
     func publish(_ batch: CommitBatch) {
         let all = subscriptions.withLock { $0 }

@@ -216,6 +216,9 @@ extension TwinspanError {
 }
 
 extension String {
-    /// The text for an error message: at most 80 characters, so that a hostile id cannot fill the log.
-    package var shortened: String { count <= 80 ? self : prefix(77) + "…" }
+    /// The text for an error message: at most 80 code points, so that a hostile id cannot fill the log. Not characters:
+    /// one character can carry any number of accents.
+    package var shortened: String {
+        utf8.count <= 80 || unicodeScalars.count <= 80 ? self : String(unicodeScalars.prefix(77)) + "…"
+    }
 }

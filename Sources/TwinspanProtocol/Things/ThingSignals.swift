@@ -170,8 +170,10 @@ extension ThingCommand {
 }
 
 extension TwinspanError {
-    /// The envelope of an error (§4.2). Without an entity the id is `unknown:unknown`.
+    /// The envelope of an error (§4.2). Without an entity the id is `unknown:unknown`; connections are none, because
+    /// their topics have no errors (§4.1).
     public func envelope(topic: TopicPath?, headers: DittoHeaders) -> Envelope {
+        let topic = topic?.group == .connections ? nil : topic
         var answer = headers.deliveredToOutside()
         answer[.responseRequired] = .bool(false)
         answer[.contentType] = .string("application/json")

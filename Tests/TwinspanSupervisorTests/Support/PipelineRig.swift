@@ -1,12 +1,13 @@
 import Glibc
 import Logging
+import Synchronization
 import TwinspanConnections
-import TwinspanEngine
 import TwinspanExpressions
 import TwinspanProtocol
 import TwinspanSQLite
 import TwinspanTestSupport
 
+@testable import TwinspanEngine
 @testable import TwinspanSupervisor
 
 /// One connection's pipelines around a real engine; the broker is the test.
@@ -49,10 +50,10 @@ final class PipelineRig: Sendable {
         let hub = rig.engine.hub
         let worker = WorkerThread(name: "targets") { pipeline.run(hub: hub) }
         // The subscription sees what is committed after it was added.
-        usleep(50_000)
+        while hub.subscriptionCount == 0 { usleep(1_000) }
         defer {
-            // Publishing follows the opening of the gate; the engine's next commit comes after it.
-            usleep(20_000)
+            // Publishing follows the opening of the gate, in the same round.
+            rig.engine.leadership.withLock { _ in }
             pipeline.stop()
             worker.join()
         }
