@@ -43,8 +43,6 @@ struct ErrorCodeTests {
         "things:policy.id.missing": "declared only: a policy is made where none is named",
         "things:policy.id.notallowed": "declared only (§2.1)",
         "things:policy.notallowed": "declared only (§2.1)",
-        "things:thing.history.notfound": "needs the history",
-        "policies:policy.history.notfound": "needs the history",
         "policies:action.failed": "actions on policies are reached over HTTP only (§6.3)",
         "messages:authorization.blocked": "nobody is blocked from sending messages",
         "messages:featureid.invalid": "a path that does not fit is protocoladapter:invalid.path (§7.1)",

@@ -31,10 +31,11 @@ public struct Configuration: Sendable {
         }
     }
 
-    /// Largest sizes in bytes.
+    /// Largest sizes in bytes, and numbers.
     public struct Limits: Sendable, Equatable {
         public var thingBytes = 102_400
         public var policyBytes = 102_400
+        public var policyImports = 10
         public var messageBytes = 256_000
         public init() {}
     }

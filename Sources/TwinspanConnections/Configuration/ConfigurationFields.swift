@@ -37,9 +37,12 @@ enum ConfigurationFields {
 
     static let thingBytes = Field<Int>.size("thingBytes", default: "102400", "Largest thing.")
     static let policyBytes = Field<Int>.size("policyBytes", default: "102400", "Largest policy.")
+    static let policyImports = Field<Int>.integer(
+        "policyImports", default: 10, in: 0...1000, "Most policies that one imports; 0 for any number.")
     static let messageBytes = Field<Int>.size("messageBytes", default: "256000", "Largest message.")
     static let limitsGroup = FieldGroup(
-        "limits", [thingBytes.declaration, policyBytes.declaration, messageBytes.declaration])
+        "limits",
+        [thingBytes.declaration, policyBytes.declaration, policyImports.declaration, messageBytes.declaration])
 
     static let level = Field<Configuration.Log.Level>.word(
         "level", default: .info, "The least severity that is logged.")

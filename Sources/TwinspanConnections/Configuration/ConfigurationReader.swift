@@ -27,6 +27,7 @@ struct ConfigurationReader {
         part(reader, Fields.limits, Fields.limitsGroup) { limits in
             configuration.limits.thingBytes = limits.value(Fields.thingBytes)
             configuration.limits.policyBytes = limits.value(Fields.policyBytes)
+            configuration.limits.policyImports = limits.value(Fields.policyImports)
             configuration.limits.messageBytes = limits.value(Fields.messageBytes)
         }
         part(reader, Fields.log, Fields.logGroup) { configuration.log.level = $0.value(Fields.level) }

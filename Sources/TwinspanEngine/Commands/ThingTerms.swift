@@ -25,6 +25,10 @@ final class ThingTerms: Sendable {
         // By index, because a copy of each entry would cost more than the look at its tag.
         for index in entries.indices {
             switch entries[index].known {
+            case .atHistoricalRevision where command.action == .retrieve,
+                .atHistoricalTimestamp where command.action == .retrieve:
+                throw ThingErrorTable.historyNotFound.error(
+                    description: "States of the past cannot be retrieved yet.")
             case .condition, .mergeThingPatchConditions, .ifMatch, .ifNoneMatch, .ifEqual, .putMetadata, .getMetadata,
                 .deleteMetadata, .allowPolicyLockout:
                 return try ThingTerms(command)
@@ -116,4 +120,9 @@ struct PatchCondition: Sendable {
         }
         return conditions
     }
+}
+
+extension DittoHeaders {
+    /// Whether a state of the past is wanted. The present one would be a wrong answer.
+    var asksForHistory: Bool { self[.atHistoricalRevision] != nil || self[.atHistoricalTimestamp] != nil }
 }

@@ -176,7 +176,7 @@ struct PolicyJudge {
         if let whole = prepared.policy {
             policy = whole
         } else {
-            policy = try Policy.parse(json, id: command.policyID, limits: .structure)
+            policy = try Policy.parse(json, id: command.policyID, limits: PolicyLimits(limits))
         }
         let text = PolicyState.text(after: event, policy)
         guard limits.policyBytes <= 0 || text.bytes.count <= limits.policyBytes else {

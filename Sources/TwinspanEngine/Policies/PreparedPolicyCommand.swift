@@ -18,13 +18,16 @@ struct PreparedPolicyCommand {
     let isResolvedView: Bool
 
     /// Throws what is wrong with the path, the headers and the value.
-    init(_ command: PolicyCommand, now: Timestamp) throws(TwinspanError) {
+    init(_ command: PolicyCommand, now: Timestamp, limits: TwinLimits) throws(TwinspanError) {
         self.command = command
         let resource = command.resource
         guard resource.offers(command.action) else {
             throw .policyActionUnknown(command.action, resource)
         }
         try PolicyPart.checkKeys(of: resource)
+        if command.action == .retrieve, command.headers.asksForHistory {
+            throw PolicyErrorTable.historyNotFound.error(description: "States of the past cannot be retrieved yet.")
+        }
         preconditions = try Preconditions(command.headers)
         let wantsResolved = command.action == .retrieve ? try Self.wantsResolved(command.headers) : false
         isResolvedView = wantsResolved && resource.kind == .policy
@@ -36,7 +39,8 @@ struct PreparedPolicyCommand {
         let earliest = SubjectExpiry.roundUp(in: &json, of: resource.kind)
         expired = earliest.flatMap { $0.instant.milliseconds < now.milliseconds ? $0 : nil }
         guard resource.kind == .policy else {
-            value = JSONText(try PolicyPart.canonical(json, at: resource, of: command.policyID))
+            value = JSONText(
+                try PolicyPart.canonical(json, at: resource, of: command.policyID, limits: PolicyLimits(limits)))
             policy = nil
             return
         }
@@ -45,7 +49,7 @@ struct PreparedPolicyCommand {
                 throw GeneralErrorTable.policyIDNotSettable.error()
             }
         }
-        let policy = try Policy.parse(json, id: command.policyID, limits: .structure)
+        let policy = try Policy.parse(json, id: command.policyID, limits: PolicyLimits(limits))
         self.policy = policy
         value = JSONText(policy.json)
     }

@@ -9,7 +9,7 @@ extension TwinEngine {
     ) -> Outcome<PolicyResponse> {
         let now = clock.now
         do throws(TwinspanError) {
-            let prepared = try PreparedPolicyCommand(command, now: now)
+            let prepared = try PreparedPolicyCommand(command, now: now, limits: settings.limits)
             for _ in 0..<32 {
                 if let outcome = judge(prepared, as: context, origin: origin, now: now) { return outcome }
                 if let failure = load(command.policyID) { return unavailable(failure, PolicyErrorTable.unavailable) }
@@ -29,7 +29,9 @@ extension TwinEngine {
     ) -> Outcome<PolicyResponse>? {
         let now = clock.now
         do throws(TwinspanError) {
-            return judge(try PreparedPolicyCommand(command, now: now), as: context, origin: origin, now: now)
+            return judge(
+                try PreparedPolicyCommand(command, now: now, limits: settings.limits), as: context, origin: origin,
+                now: now)
         } catch {
             return failed(error, 0)
         }

@@ -6,7 +6,7 @@ public import TwinspanProtocol
 
 extension PolicyLimits {
     /// The limits of a policy's structure; its size is the engine's to judge, whose limit can be configured.
-    static let structure = PolicyLimits(sizeBytes: 0, imports: PolicyLimits.standard.imports)
+    static let structure = PolicyLimits(sizeBytes: 0, imports: 0)
 }
 
 /// A policy at one revision, or the tombstone of a deleted one.

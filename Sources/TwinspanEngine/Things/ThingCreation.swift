@@ -100,13 +100,14 @@ struct ThingCreation {
             enforcer = try readable(policy(id), id, context)
         case .inline(let id, let json):
             policyID = id
-            made = try make(try inlinePolicy(json, id: id, now: now), after: policy(id), limits: limits, now: now)
+            made = try make(
+                try inlinePolicy(json, id: id, limits: limits, now: now), after: policy(id), limits: limits, now: now)
             enforcer = try ownable(made, context)
         case .copy(let source, let id):
             policyID = id
             _ = try readable(policy(source), source, context)
             guard let text = policy(source).text else { throw GeneralErrorTable.policyNotFound.error() }
-            made = try make(try parsed(text.value, id: id), after: policy(id), limits: limits, now: now)
+            made = try make(try parsed(text.value, id: id, limits: limits), after: policy(id), limits: limits, now: now)
             enforcer = try ownable(made, context)
         case .copyReferred:
             // The engine looks references up before it comes here.
@@ -171,10 +172,12 @@ struct ThingCreation {
     }
 
     /// The policy that is given with the thing. Its expiries are rounded up as those of any policy that is written.
-    private func inlinePolicy(_ json: JSONValue, id: PolicyID, now: Timestamp) throws(TwinspanError) -> Policy {
+    private func inlinePolicy(
+        _ json: JSONValue, id: PolicyID, limits: TwinLimits, now: Timestamp
+    ) throws(TwinspanError) -> Policy {
         var rounded = json
         let earliest = SubjectExpiry.roundUp(in: &rounded, of: .policy)
-        let policy = try parsed(rounded, id: id)
+        let policy = try parsed(rounded, id: id, limits: limits)
         if let earliest, earliest.instant.milliseconds < now.milliseconds {
             throw notCreatable(because: .subjectExpired(earliest.text))
         }
@@ -182,11 +185,11 @@ struct ThingCreation {
     }
 
     /// Throws `things:policy.invalid` for what is no policy under this id, or has no owner.
-    private func parsed(_ json: JSONValue, id: PolicyID) throws(TwinspanError) -> Policy {
+    private func parsed(_ json: JSONValue, id: PolicyID, limits: TwinLimits) throws(TwinspanError) -> Policy {
         var value = json
         if value.object != nil { value.set(.string(id.text), at: JSONPointer(segments: ["policyId"])) }
         do throws(TwinspanError) {
-            let policy = try Policy.parse(value, id: id, limits: .structure)
+            let policy = try Policy.parse(value, id: id, limits: PolicyLimits(limits))
             try policy.validateOwnership()
             return policy
         } catch {

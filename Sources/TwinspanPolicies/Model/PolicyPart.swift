@@ -10,13 +10,13 @@ public enum PolicyPart {
     ///
     /// Throws the errors of `Policy.parse` that the value or the keys of the path can cause.
     public static func canonical(
-        _ json: JSONValue, at resource: PolicyPath, of id: PolicyID
+        _ json: JSONValue, at resource: PolicyPath, of id: PolicyID, limits: PolicyLimits = .standard
     ) throws(TwinspanError) -> JSONValue {
         try checkKeys(of: resource)
         let keys = resource.path.segments
         switch resource.kind {
         case .policy:
-            return try Policy.parse(json, id: id, limits: unsized).json
+            return try Policy.parse(json, id: id, limits: limits.unsized).json
         case .entries:
             var entries: [(String, JSONValue)] = []
             for member in try PolicyJSON.object(json, "entries") {
@@ -33,7 +33,7 @@ public enum PolicyPart {
             // Only an empty list of references is not written.
             return try PolicyEntry.parse(label: keys[1], entry).json.value(at: path) ?? []
         case .imports:
-            let policy = try Policy.parse(["imports": json, "entries": [:]], id: id, limits: unsized)
+            let policy = try Policy.parse(["imports": json, "entries": [:]], id: id, limits: limits.unsized)
             return policy.json.value(at: resource.path) ?? [:]
         case .policyImport:
             return try PolicyImport.parse(key: keys[1], json, of: id).json
@@ -58,7 +58,9 @@ public enum PolicyPart {
             throw PolicyErrors.subjectIDInvalid(key)
         }
     }
+}
 
-    /// Sizes are the engine's to judge, on the policy that results.
-    private static let unsized = PolicyLimits(sizeBytes: 0, imports: PolicyLimits.standard.imports)
+extension PolicyLimits {
+    /// Without the limit of size, which is judged on the policy that results.
+    fileprivate var unsized: PolicyLimits { PolicyLimits(sizeBytes: 0, imports: imports) }
 }

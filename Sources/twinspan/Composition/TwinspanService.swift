@@ -175,7 +175,7 @@ final class TwinspanService: Sendable {
         EngineSettings(
             limits: TwinLimits(
                 thingBytes: configuration.limits.thingBytes, policyBytes: configuration.limits.policyBytes,
-                messageBytes: configuration.limits.messageBytes),
+                policyImports: configuration.limits.policyImports, messageBytes: configuration.limits.messageBytes),
             cacheBytes: configuration.cache.bytes,
             retention: JournalRetention(
                 bytes: Int64(configuration.journal.maxBytes), age: configuration.journal.maxAge))

@@ -103,6 +103,8 @@ enum ErrorCodeRows {
             ErrorCodeRow(
                 "things:condition.invalid", 400, thing("modify", "/attributes/a", "2", headers: #""condition":"eq(""#)),
             ErrorCodeRow(
+                "things:thing.history.notfound", 404, thing("retrieve", "/", headers: #""at-historical-revision":1"#)),
+            ErrorCodeRow(
                 "things:things.ids.missing", 400, thing("retrieve", "/", #"{"thingIds":[]}"#, of: "_/_")),
             ErrorCodeRow(
                 "things:metadata.headersconflict", 400,
@@ -203,6 +205,8 @@ enum ErrorCodeRows {
                 policy("modify", "/entries/plain", "{}", headers: #""if-match":"\"rev:9\"""#)),
             ErrorCodeRow(
                 "policies:precondition.notmodified", 304, policy("retrieve", headers: #""if-none-match":"*""#)),
+            ErrorCodeRow(
+                "policies:policy.history.notfound", 404, policy("retrieve", headers: #""at-historical-revision":1"#)),
             ErrorCodeRow("policies:view.invalid", 400, policy("retrieve", headers: #""policy-view":"full""#)),
             ErrorCodeRow(
                 "policies:entry.invalid", 400, policy("modify", "/entries/x", #"{"importable":"maybe"}"#)),
