@@ -38,8 +38,8 @@ extension EndToEnd {
             #expect(code == 0)
             #expect(
                 lines == [
-                    #"{"topic":"a/b/things/twin/commands/modify","headers":{},"path":"/attributes/x","value":1}"#,
-                    #"{"topic":"a/b/things/twin/commands/modify","headers":{},"path":"/attributes/x","value":1.10}"#,
+                    #"{"topic":"a/b/things/twin/commands/modify","path":"/attributes/x","value":1}"#,
+                    #"{"topic":"a/b/things/twin/commands/modify","path":"/attributes/x","value":1.10}"#,
                 ])
         }
 

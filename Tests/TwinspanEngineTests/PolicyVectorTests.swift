@@ -23,9 +23,7 @@ struct PolicyVectorTests {
         ]
         let action = try #require(actions[String(topic[4])])
         let id = try PolicyID("\(topic[0]):\(topic[1])")
-        // One documented path is misspelt.
-        let resource = try PolicyPath(
-            try JSONPointer(policyPath: path.replacing("/import/", with: "/imports/")))
+        let resource = try PolicyPath(try JSONPointer(policyPath: path))
         let fixture = try EngineFixture()
         let value = try Self.prepare(fixture, id, resource, response["value"], action, isCreated: status == 201)
         let command = PolicyCommand(policyID: id, action: action, resource: resource, value: value.map { JSONText($0) })

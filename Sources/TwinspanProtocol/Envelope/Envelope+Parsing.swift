@@ -60,7 +60,7 @@ private struct Members {
     init() { ranges.reserveCapacity(10) }
 
     func envelope(in text: [UInt8]) throws(EnvelopeFailure) -> Envelope {
-        var headers = DittoHeaders()
+        var headers = DittoHeaders.absent
         var topic: TopicPath?
         do throws(TwinspanError) {
             if let range = range(of: "headers", in: text) { headers = try Self.headers(text[range]) }

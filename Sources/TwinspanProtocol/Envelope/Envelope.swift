@@ -62,8 +62,10 @@ public struct Envelope: Sendable, Equatable {
     private func write(into output: inout [UInt8], instant: Timestamp?) {
         output.append(contentsOf: #"{"topic":"#.utf8)
         topic.write(into: &output)
-        output.append(contentsOf: #","headers":"#.utf8)
-        headers.write(into: &output)
+        if !headers.isAbsent || !headers.entries.isEmpty {
+            output.append(contentsOf: #","headers":"#.utf8)
+            headers.write(into: &output)
+        }
         output.append(contentsOf: #","path":"#.utf8)
         path.writeString(into: &output)
         Self.write(#","value":"#, value, into: &output)

@@ -18,10 +18,21 @@ public struct DittoHeaders: Sendable, Equatable {
     }
 
     public private(set) var entries: [Entry]
+    /// Whether they stand for a member that was not there: as long as nothing is added, it is not written either.
+    private(set) var isAbsent = false
 
     public init() {
         entries = []
     }
+
+    /// Those of an envelope without headers.
+    static let absent: DittoHeaders = {
+        var headers = DittoHeaders()
+        headers.isAbsent = true
+        return headers
+    }()
+
+    public static func == (left: DittoHeaders, right: DittoHeaders) -> Bool { left.entries == right.entries }
 
     /// Takes the members of a headers object in its order; null values are dropped (§5).
     public init(_ object: JSONObject) {

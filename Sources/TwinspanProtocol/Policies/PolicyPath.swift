@@ -14,13 +14,16 @@ public struct PolicyPath: Sendable, Equatable {
     /// The path from the root of the policy, e.g. `/entries/owner/subjects/nginx:ditto`. A subject id and a resource
     /// key are one segment each, whatever slashes they hold.
     public let path: JSONPointer
+    /// The path as it was sent, which answers repeat.
+    public let wirePath: JSONPointer
 
     /// The policy as a whole.
-    public static let root = PolicyPath(kind: .policy, path: .root)
+    public static let root = PolicyPath(kind: .policy, path: .root, wirePath: .root)
 
-    private init(kind: Kind, path: JSONPointer) {
+    private init(kind: Kind, path: JSONPointer, wirePath: JSONPointer) {
         self.kind = kind
         self.path = path
+        self.wirePath = wirePath
     }
 
     /// Classifies a path that was read by `JSONPointer(policyPath:)`. Throws `protocoladapter:unknown.path` for one
@@ -34,7 +37,7 @@ public struct PolicyPath: Sendable, Equatable {
                 "The path '\(path.description.shortened)' does not address a known resource of a policy.",
                 description: "Paths of policies begin with /entries or /imports.")
         }
-        self.init(kind: kind, path: path)
+        self.init(kind: kind, path: path, wirePath: given)
     }
 
     private static func kind(_ segments: [String]) -> Kind? {

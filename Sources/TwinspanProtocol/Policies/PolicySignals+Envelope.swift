@@ -83,7 +83,7 @@ extension PolicyCommand {
 
     /// The envelope of the command itself, with the headers as they are.
     public var envelope: Envelope {
-        Envelope(topic: topic(), headers: headers, path: resource.path, value: value, fields: fields)
+        Envelope(topic: topic(), headers: headers, path: resource.wirePath, value: value, fields: fields)
     }
 
     /// The envelope of the command's success (§6.1): topic and path of the command, its correlation id and custom
@@ -95,7 +95,7 @@ extension PolicyCommand {
         if let etag = response.etag { answer[.etag] = .string(etag) }
         answer[.entityRevision] = .number(JSONNumber(response.revision))
         return Envelope(
-            topic: topic(response.action), headers: answer, path: resource.path, value: response.value,
+            topic: topic(response.action), headers: answer, path: resource.wirePath, value: response.value,
             status: response.status)
     }
 }
@@ -159,7 +159,7 @@ public struct PolicyReply: Sendable {
             topic: TopicPath(
                 namespace: policyID.namespace, name: policyID.name, group: .policies, channel: nil,
                 criterion: .commands(action.topicAction)),
-            headers: headers, path: resource.path, value: value, status: status)
+            headers: headers, path: resource.wirePath, value: value, status: status)
     }
 }
 
