@@ -67,4 +67,14 @@ struct PolicySignalTests {
         #expect(answer.value?.text == "[{},{}]")
         #expect(answer.status == 200)
     }
+
+    @Test("the documented path of an import is the same resource, and comes back in answers as it was written")
+    func importAlias() throws {
+        let written = try PolicyPath(try JSONPointer(policyPath: "/import/ns:policy"))
+        let usual = try PolicyPath(try JSONPointer(policyPath: "/imports/ns:policy"))
+        #expect(written == usual && written.path.description == "/imports/ns:policy")
+        let command = PolicyCommand(policyID: try PolicyID("n:p"), action: .delete, resource: written)
+        let answer = command.envelope(of: PolicyResponse(status: 204, revision: 2, etag: nil, action: .delete))
+        #expect(answer.path.description == "/import/ns:policy")
+    }
 }

@@ -17,6 +17,11 @@ public struct PolicyPath: Sendable, Equatable {
     /// The path as it was sent, which answers repeat.
     public let wirePath: JSONPointer
 
+    /// Equal when they address the same resource, however it was written.
+    public static func == (left: PolicyPath, right: PolicyPath) -> Bool {
+        left.kind == right.kind && left.path == right.path
+    }
+
     /// The policy as a whole.
     public static let root = PolicyPath(kind: .policy, path: .root, wirePath: .root)
 
