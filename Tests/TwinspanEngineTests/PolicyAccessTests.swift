@@ -188,4 +188,20 @@ struct PolicyAccessTests {
             try fixture.rig.policy(.retrieve, "n:q", headers: headers)
         }
     }
+
+    @Test("a failed precondition tells the present tag to those alone who may read the resource")
+    func hiddenTag() throws {
+        let fixture = try EngineFixture()
+        try fixture.makePolicy(try Self.granting(#""WRITE""#, at: "/entries/plain"))
+        for (context, isTold) in [(AuthorizationContext(["test:x"]), false), (EngineRig.owner, true)] {
+            do {
+                try fixture.rig.policy(
+                    .modify, "n:p", "{}", at: "/entries/plain", headers: ["if-match": "\"other\""], as: context)
+                Issue.record("it was written")
+            } catch let error as TwinspanError {
+                #expect((error.code, error.status) == ("policies:precondition.failed", 412))
+                #expect((error.etag != nil) == isTold)
+            }
+        }
+    }
 }

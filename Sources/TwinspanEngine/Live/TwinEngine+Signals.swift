@@ -47,7 +47,6 @@ extension TwinEngine {
                     ended(SignalEnd(envelope: command.envelope(of: answer), failure: answer.failure))
                 }
             case .retrieveThings(let command) where command.channel == .twin:
-                try command.headers.checkValues()
                 let outcome = execute(command, as: sender)
                 return answer(outcome, to: signal, ended) { command.envelope(of: $0) }
             case .policyCommand(let command):

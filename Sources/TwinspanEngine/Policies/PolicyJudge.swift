@@ -79,10 +79,24 @@ struct PolicyJudge {
     }
 
     private func checkPreconditions(_ present: Present?) throws(TwinspanError) {
-        try prepared.preconditions.check(
-            tag: present?.tag, isRetrieve: command.action == .retrieve,
-            failed: GeneralErrorTable.policyPreconditionFailed,
-            notModified: GeneralErrorTable.policyPreconditionNotModified)
+        do throws(TwinspanError) {
+            try prepared.preconditions.check(
+                tag: present?.tag, isRetrieve: command.action == .retrieve,
+                failed: GeneralErrorTable.policyPreconditionFailed,
+                notModified: GeneralErrorTable.policyPreconditionNotModified)
+        } catch {
+            throw withoutHiddenTag(error)
+        }
+    }
+
+    /// Who may not read the resource is not told its tag: it would say whether a guess at its value is right.
+    private func withoutHiddenTag(_ error: TwinspanError) -> TwinspanError {
+        let mayRead = state.enforcer?.isPartial(
+            .read, .policy, resource.accessPath, subjects: context, namespace: "")
+        guard mayRead != true else { return error }
+        var error = error
+        error.etag = nil
+        return error
     }
 
     // MARK: Commands
