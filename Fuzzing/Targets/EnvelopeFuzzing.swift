@@ -17,6 +17,7 @@ func fuzzEnvelope(_ input: [UInt8]) {
         checkCommand(envelope)
     } catch {
         checkAnswer(error.error.envelope(topic: error.topic, headers: error.headers))
+        // Headers are only known of what is a document at all.
         if case .some(let tree) = try? JSONValue.parse(input), error.headers != DittoHeaders() {
             // A failure carries the sender's headers as far as they were readable.
             require(tree.object?["headers"]?.object != nil, "headers are made up: \(error.headers)")

@@ -70,8 +70,8 @@ public struct JSONPointer: Sendable {
             && zip(segments, prefix.segments).allSatisfy { $0.hasSameBytes(as: $1) }
     }
 
-    /// A key as it is, from a segment as it is written.
-    static func decode(_ part: Substring) -> String {
+    /// A key as it is, from a segment as it is written: `~0` is the only escape of the dialect (spec §3.1).
+    public static func decode(_ part: Substring) -> String {
         guard part.utf8.contains(UInt8(ascii: "~")) else { return String(part) }
         var decoded: [UInt8] = []
         var isAfterTilde = false

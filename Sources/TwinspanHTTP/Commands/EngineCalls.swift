@@ -1,6 +1,7 @@
 // Runs commands without blocking the caller's thread: what is in memory is answered at once, the rest on threads that
 // may wait for the store. What comes back is durable.
 import TwinspanEngine
+import TwinspanJSON
 import TwinspanProtocol
 
 /// The engine as requests see it.
@@ -34,6 +35,20 @@ struct EngineCalls: Sendable {
             outcome = try await loading { [engine] in engine.execute(command, as: context) }
         }
         try await waits.settle(outcome.ticket, patience: patience, unavailable: PolicyErrorTable.unavailable)
+        return try outcome.result.get()
+    }
+
+    /// Several things at once, as an array.
+    func answer(
+        to command: RetrieveThings, as context: AuthorizationContext, patience: Duration
+    ) async throws(TwinspanError) -> JSONText {
+        let outcome: Outcome<JSONText>
+        if let loaded = engine.executeIfLoaded(command, as: context) {
+            outcome = loaded
+        } else {
+            outcome = try await loading { [engine] in engine.execute(command, as: context) }
+        }
+        try await waits.settle(outcome.ticket, patience: patience)
         return try outcome.result.get()
     }
 

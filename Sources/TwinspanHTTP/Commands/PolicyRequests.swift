@@ -30,17 +30,7 @@ struct PolicyRequests: Sendable {
                 isRequired: headers.isResponseRequired)
         } catch {
             guard error.isPrecondition else { throw error }
-            return reply.failure(error, etag: await presentTag(policyID, api.context))
-        }
-    }
-
-    private func presentTag(_ id: PolicyID, _ context: AuthorizationContext) async -> String? {
-        let retrieve = PolicyCommand(policyID: id, action: .retrieve)
-        do throws(TwinspanError) {
-            return try await calls.answer(to: retrieve, as: context, patience: CommandHeaders.patienceMaximum).etag
-        } catch {
-            // Absent, or not to be seen by this caller: then there is no tag to tell.
-            return nil
+            return reply.failure(error, etag: error.etag)
         }
     }
 }

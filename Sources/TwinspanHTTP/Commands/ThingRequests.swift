@@ -112,21 +112,10 @@ struct ThingRequests: Sendable {
                 ids.append(try ThingID(String(id)))
             }
         }
-        var things: [UInt8] = [UInt8(ascii: "[")]
-        for id in ids {
-            let command = ThingCommand(thingID: id, action: .retrieve, resource: .root, fields: fields)
-            do throws(TwinspanError) {
-                let answer = try await calls.answer(to: command, as: api.context, patience: headers.waiting)
-                if things.count > 1 { things.append(UInt8(ascii: ",")) }
-                things.append(contentsOf: answer.value?.bytes ?? [])
-            } catch {
-                // A thing that is absent or hidden is left out; anything else would make a wrong list.
-                guard error.status == 404 else { throw error }
-            }
-        }
-        things.append(UInt8(ascii: "]"))
+        let command = RetrieveThings(thingIDs: ids, fields: fields)
+        let things = try await calls.answer(to: command, as: api.context, patience: headers.waiting)
         return reply.success(
-            status: 200, value: JSONText(uncheckedBytes: things), etag: nil, revision: nil,
+            status: 200, value: things, etag: nil, revision: nil,
             isRequired: headers.isResponseRequired)
     }
 }

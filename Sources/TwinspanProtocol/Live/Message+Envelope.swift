@@ -116,6 +116,6 @@ extension JSONPointer {
             return
         }
         let decoded = try JSONPointer(parsing: head.joined(separator: "/"))
-        self.init(segments: decoded.segments + [Self.unescaped(String(Substring(rest)))])
+        self.init(segments: decoded.segments + [Self.decode(Substring(rest))])
     }
 }

@@ -105,22 +105,6 @@ extension JSONPointer {
             return
         }
         let decoded = try JSONPointer(parsing: head.joined(separator: "/"))
-        self.init(segments: decoded.segments + [Self.unescaped(String(Substring(rest)))])
-    }
-
-    /// `~0` is the only escape of the dialect (§3.1).
-    static func unescaped(_ text: String) -> String {
-        guard text.utf8.contains(UInt8(ascii: "~")) else { return text }
-        var bytes: [UInt8] = []
-        var isTilde = false
-        for byte in text.utf8 {
-            if isTilde, byte == UInt8(ascii: "0") {
-                isTilde = false
-                continue
-            }
-            isTilde = byte == UInt8(ascii: "~")
-            bytes.append(byte)
-        }
-        return String(decoding: bytes, as: UTF8.self)
+        self.init(segments: decoded.segments + [Self.decode(Substring(rest))])
     }
 }
