@@ -60,6 +60,10 @@ let package = Package(
             dependencies: ["TwinspanJSON", "TwinspanProtocol", "TwinspanExpressions"],
             swiftSettings: hotPathSettings),
         .target(
+            name: "TwinspanJavaScript",
+            dependencies: ["TwinspanMapping", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON"],
+            swiftSettings: hotPathSettings),
+        .target(
             name: "TwinspanEngine",
             dependencies: ["TwinspanJSON", "TwinspanProtocol", "TwinspanPolicies", "TwinspanExpressions"],
             swiftSettings: hotPathSettings),
@@ -115,7 +119,7 @@ let package = Package(
             dependencies: [
                 "TwinspanJSON", "TwinspanProtocol", "TwinspanPolicies", "TwinspanExpressions", "TwinspanMapping",
                 "TwinspanEngine", "TwinspanConnections", "TwinspanSQLite", "TwinspanMQTT", "TwinspanSupervisor",
-                "TwinspanHTTP",
+                "TwinspanHTTP", "TwinspanJavaScript",
                 "CMalloc",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -137,6 +141,16 @@ let package = Package(
             swiftSettings: sharedSettings),
         .testTarget(
             name: "TwinspanExpressionsTests", dependencies: ["TwinspanExpressions", "TwinspanJSON"],
+            swiftSettings: sharedSettings),
+        .testTarget(
+            name: "TwinspanMappingTests",
+            dependencies: ["TwinspanMapping", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON"],
+            swiftSettings: sharedSettings),
+        .testTarget(
+            name: "TwinspanJavaScriptTests",
+            dependencies: [
+                "TwinspanJavaScript", "TwinspanMapping", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON",
+            ],
             swiftSettings: sharedSettings),
         .testTarget(
             name: "TwinspanConnectionsTests",

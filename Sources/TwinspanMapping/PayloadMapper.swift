@@ -3,6 +3,43 @@
 public import TwinspanJSON
 public import TwinspanProtocol
 
+/// A message from a broker on its way through the mappers. Valid only while its payload is.
+public struct InboundMessage {
+    public var payload: UnsafeRawBufferPointer
+    public var headers: ExternalHeaders
+
+    public init(payload: UnsafeRawBufferPointer, headers: ExternalHeaders) {
+        self.payload = payload
+        self.headers = headers
+    }
+}
+
+/// What a mapper may know beside the message.
+public struct MappingScene: Sendable {
+    public var connectionID: ConnectionID
+    public var now: Timestamp
+    /// The subjects of the source where they need no message; for `request:subjectId`.
+    public var subjects: [String]
+    public var limits: JSONLimits
+
+    public init(
+        connectionID: ConnectionID, now: Timestamp, subjects: [String] = [], limits: JSONLimits = .standard
+    ) {
+        self.connectionID = connectionID
+        self.now = now
+        self.subjects = subjects
+        self.limits = limits
+    }
+
+    /// Resolves placeholders of inbound templates and conditions: external headers only (spec/mapping.md §2).
+    public func resolver(_ headers: ExternalHeaders) -> SignalResolver {
+        var resolver = SignalResolver(connectionID: connectionID, now: now)
+        resolver.header = { headers.value($0) }
+        resolver.subjects = subjects
+        return resolver
+    }
+}
+
 /// What a mapper makes of one inbound message.
 public enum MappedSignals: Sendable {
     /// The message is not for this mapper, or not for anyone.
@@ -11,9 +48,40 @@ public enum MappedSignals: Sendable {
     case many([Envelope])
 }
 
+/// A signal on its way to a broker.
+public struct OutboundSignal: Sendable {
+    /// The whole envelope, as subscribers get it, `extra` included.
+    public let bytes: [UInt8]
+    public let correlationID: String?
+
+    public init(bytes: [UInt8], correlationID: String?) {
+        self.bytes = bytes
+        self.correlationID = correlationID
+    }
+
+    /// The envelope, read from its bytes: only mappers that change it pay for that.
+    public func envelope() throws(TwinspanError) -> Envelope {
+        var scratch: [UInt8] = []
+        // What was written by us may be larger than what is taken from outside.
+        let limits = JSONLimits(depth: JSONLimits.standard.depth, bytes: .max)
+        let parsed = bytes.withUnsafeBytes { bytes -> Result<Envelope, MappingFailure> in
+            do throws(MappingFailure) {
+                return .success(try Envelope.parse(bytes, scratch: &scratch, limits: limits))
+            } catch {
+                return .failure(error)
+            }
+        }
+        switch parsed {
+        case .success(let envelope): return envelope
+        case .failure(let failure): throw failure.error
+        }
+    }
+}
+
 /// What a mapper makes of one outbound signal: the body and headers for the transport.
 public struct MappedMessage: Sendable {
     public var payload: [UInt8]
+    /// Names in lower case.
     public var headers: [(name: String, value: String)]
     public init(payload: [UInt8], headers: [(name: String, value: String)]) {
         self.payload = payload
@@ -24,27 +92,33 @@ public struct MappedMessage: Sendable {
 /// A message that could not be mapped, with what could be read of it.
 public typealias MappingFailure = EnvelopeFailure
 
-/// Maps payloads. Immutable, so one instance serves every thread.
+/// Maps payloads. One instance serves one direction of one connection; it is called by one thread at a time, not
+/// always the same.
 public protocol PayloadMapper: Sendable {
     /// The name under which `payloadMapping` finds it.
     var name: String { get }
 
-    /// Maps an inbound payload. `scratch` is memory to be used again for the next message.
+    /// Whether a message takes microseconds. A slow mapper runs only on the pipeline's own thread.
+    var isQuick: Bool { get }
+
+    /// Maps an inbound message. `scratch` is memory to be used again for the next message.
     func inbound(
-        _ payload: UnsafeRawBufferPointer, contentType: String?, scratch: inout [UInt8], limits: JSONLimits
+        _ message: InboundMessage, _ scene: MappingScene, scratch: inout [UInt8]
     ) throws(MappingFailure) -> MappedSignals
 
-    /// Maps an outbound signal, whose full envelope is given as bytes.
-    func outbound(_ envelope: [UInt8], correlationID: String?) -> [MappedMessage]
+    /// Maps an outbound signal; nothing when the signal is not for this mapper.
+    func outbound(_ signal: OutboundSignal, _ scene: MappingScene) throws(TwinspanError) -> [MappedMessage]
 }
 
-/// The mappers of this version.
-public enum MapperRegistry {
-    /// Mappers that need no options, by their name.
-    public static let builtIn: [any PayloadMapper] = [DittoMapper()]
+extension PayloadMapper {
+    public var isQuick: Bool { true }
+}
 
-    /// The mapper of a name, or nil.
-    public static func mapper(named name: String) -> (any PayloadMapper)? {
-        builtIn.first { $0.name == name }
-    }
+/// Makes JSON of another form for the mappers behind it in the same `payloadMapping`.
+public protocol PayloadDecoder: Sendable {
+    /// The name under which `payloadMapping` finds it.
+    var name: String { get }
+
+    /// The payload as JSON text.
+    func decode(_ message: InboundMessage) throws(TwinspanError) -> [UInt8]
 }

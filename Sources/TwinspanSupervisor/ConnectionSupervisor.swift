@@ -3,6 +3,8 @@
 public import Logging
 public import TwinspanConnections
 public import TwinspanEngine
+public import TwinspanMapping
+import TwinspanProtocol
 
 /// What every connection needs from the process around it.
 public struct SupervisorEnvironment: Sendable {
@@ -11,6 +13,8 @@ public struct SupervisorEnvironment: Sendable {
     /// The adapters by connection type; an explicit value, made in the executable.
     public var adapters: [ConnectionType: any BrokerAdapter]
     public var logger: Logger
+    /// The kinds of mappers.
+    public var mappers: MapperRegistry
     /// Bytes an inbound payload may have.
     public var payloadBytesMax: Int
     /// Messages each target adds to its connection's outbound queue unless it says otherwise, and the queue's bytes.
@@ -19,11 +23,13 @@ public struct SupervisorEnvironment: Sendable {
 
     public init(
         engine: TwinEngine, clock: any EngineClock, adapters: [any BrokerAdapter], logger: Logger,
-        payloadBytesMax: Int = 1 << 20, queueCapacity: Int = 4_000, queueBytes: Int = 32 << 20
+        mappers: MapperRegistry = .builtIn, payloadBytesMax: Int = 1 << 20, queueCapacity: Int = 4_000,
+        queueBytes: Int = 32 << 20
     ) {
         self.engine = engine
         self.clock = clock
         self.logger = logger
+        self.mappers = mappers
         self.payloadBytesMax = payloadBytesMax
         self.queueCapacity = queueCapacity
         self.queueBytes = queueBytes
@@ -39,11 +45,13 @@ final class ConnectionSupervisor: Sendable {
     private let environment: SupervisorEnvironment
     private let counters = ConnectionCounters()
     private let queue: OutboundQueue
-    private let consumer: SessionRunner?
-    private let publisher: SessionRunner?
-    private let pipeline: TargetPipeline?
-    private let pipelineThread: WorkerThread?
     private let outcomes: CountedOutcomes
+    private let recorder: ConnectionRecorder
+    /// What runs; nil when the connection is to be closed, or cannot run.
+    private let parts: Parts?
+    /// Why it cannot run.
+    private let problem: BrokerFailure?
+    private let startedAt: UInt64
 
     /// Starts the connection when it is to be open; a closed one only reports that it is.
     init(_ connection: Connection, environment: SupervisorEnvironment) {
@@ -62,65 +70,46 @@ final class ConnectionSupervisor: Sendable {
                 ) { $0 + ($1.queueLimit ?? environment.queueCapacity) }),
             byteCapacity: environment.queueBytes)
         outcomes = CountedOutcomes(counters: counters, logger: logger, clock: clock)
-        guard connection.isOpen, let adapter = environment.adapters[connection.type] else {
-            (consumer, publisher, pipeline, pipelineThread) = (nil, nil, nil, nil)
-            return
+        recorder = ConnectionRecorder(connection: connection, now: { clock.now })
+        var parts: Parts?
+        var problem: BrokerFailure?
+        if connection.isOpen {
+            do throws(TwinspanError) {
+                parts = try Parts(
+                    connection, environment, queue: queue, counters: counters, outcomes: outcomes, recorder: recorder,
+                    logger: logger)
+            } catch {
+                problem = BrokerFailure(
+                    step: .serve, reaction: .misconfigured, reason: "mapper", message: error.message,
+                    hint: error.description)
+                logger.error("connection cannot run", metadata: ["error": "\(error.message)"])
+            }
         }
-        let trouble = TroubleLog(logger: logger, now: { clock.monotonic })
-        let needsPublisher = !connection.targets.isEmpty || connection.sources.contains { $0.replyTarget != nil }
-        let publisher =
-            needsPublisher
-            ? SessionRunner(
-                session: adapter.publisher(for: connection, queue: queue, outcomes: outcomes), role: "publisher",
-                isFailoverEnabled: connection.isFailoverEnabled, clock: clock, counters: counters, logger: logger,
-                mayRun: { true }) : nil
-        self.publisher = publisher
-        if connection.targets.isEmpty {
-            (pipeline, pipelineThread) = (nil, nil)
-        } else {
-            let pipeline = TargetPipeline(
-                connection: connection, queue: queue, counters: counters, trouble: trouble, clock: clock,
-                isConnected: { publisher?.snapshot.state == .open })
-            self.pipeline = pipeline
-            let hub = environment.engine.hub
-            pipelineThread = WorkerThread(name: "out \(connection.id)") { pipeline.run(hub: hub) }
-        }
-        if connection.sources.isEmpty {
-            consumer = nil
-        } else {
-            let engine = environment.engine
-            let inlet = SourcePipeline(
-                connection: connection, engine: engine, clock: clock, counters: counters, trouble: trouble,
-                replies: needsPublisher ? ReplyPublisher(queue: queue, engine: engine, counters: counters) : nil,
-                payloadBytesMax: environment.payloadBytesMax)
-            consumer = SessionRunner(
-                session: adapter.consumer(for: connection, inlet: inlet), role: "consumer",
-                isFailoverEnabled: connection.isFailoverEnabled, clock: clock, counters: counters, logger: logger,
-                mayRun: { engine.condition == .open })
-        }
-        publisher?.start(name: "pub \(connection.id)")
-        consumer?.start(name: "sub \(connection.id)")
+        self.parts = parts
+        self.problem = problem
+        startedAt = clock.monotonic
+        parts?.start(connection.id)
     }
 
     /// Stops intake: the consumer ends, what it has read is committed and acknowledged.
     func stopConsumer(grace: Duration) {
-        consumer?.stop(grace: grace)
+        parts?.consumer?.stop(grace: grace)
     }
 
-    func joinConsumer() { consumer?.join() }
+    func joinConsumer() { parts?.consumer?.join() }
 
     /// Ends the outbound side: events that are committed already go out within `grace`.
     func stopPublisher(grace: Duration) {
-        pipeline?.stop()
-        pipelineThread?.join()
-        publisher?.stop(grace: grace)
+        parts?.targets?.stop()
+        parts?.publisher?.stop(grace: grace)
     }
 
-    func joinPublisher() { publisher?.join() }
+    func joinPublisher() { parts?.publisher?.join() }
 
     var snapshot: ConnectionSnapshot {
         let now = environment.clock.monotonic
-        let sessions = [consumer?.snapshot, publisher?.snapshot].compactMap { $0 }
+        var sessions = [parts?.consumer?.snapshot, parts?.publisher?.snapshot].compactMap { $0 }
+        if let problem { sessions.append(SessionStatus(state: .misconfigured, since: startedAt, failure: problem)) }
         let worst = sessions.max { Self.severity($0.state) < Self.severity($1.state) }
         let load = queue.load
         return ConnectionSnapshot(

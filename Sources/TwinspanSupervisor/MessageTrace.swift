@@ -6,7 +6,7 @@ public import TwinspanConnections
 public import TwinspanEngine
 import TwinspanExpressions
 import TwinspanJSON
-import TwinspanMapping
+public import TwinspanMapping
 public import TwinspanProtocol
 
 /// The steps of one inbound message with their results.
@@ -50,8 +50,8 @@ public struct MessageTrace: Sendable {
     ///   - payloadBytesMax: the greatest payload the pipeline takes.
     public init(
         payload: [UInt8], address: String, qos: UInt8, connection: Connection, sourceIndex: Int,
-        clock: any EngineClock, payloadBytesMax: Int = 1 << 20
-    ) {
+        clock: any EngineClock, payloadBytesMax: Int = 1 << 20, mappers: MapperRegistry = .builtIn
+    ) throws(TwinspanError) {
         let batch = MessageBatch()
         var addressText = address
         addressText.withUTF8 { addressBytes in
@@ -62,7 +62,8 @@ public struct MessageTrace: Sendable {
             }
         }
         let tracer = Tracer(
-            source: CompiledSource(connection.sources[sourceIndex]), connectionID: connection.id, clock: clock,
+            source: try CompiledSource(connection.sources[sourceIndex], of: connection, registry: mappers),
+            connectionID: connection.id, clock: clock,
             transport: TransportHeaders(message: batch.messages[0], address: address))
         note(.message, "\(address), \(payload.count) bytes, qos \(qos)")
         do throws(TwinspanError) {
@@ -72,39 +73,43 @@ public struct MessageTrace: Sendable {
             }
             let input = try tracer.enforcementInput()
             let limits = JSONLimits(depth: JSONLimits.standard.depth, bytes: payloadBytesMax)
-            for mapper in tracer.source.mappers { map(payload, mapper, limits, input, tracer) }
+            map(payload, limits, input, tracer)
         } catch {
             fail(.message, "not taken", error, nil, DittoHeaders(), tracer)
         }
     }
 
-    private mutating func map(
-        _ payload: [UInt8], _ mapper: any PayloadMapper, _ limits: JSONLimits, _ input: String?, _ tracer: Tracer
-    ) {
+    private mutating func map(_ payload: [UInt8], _ limits: JSONLimits, _ input: String?, _ tracer: Tracer) {
         var scratch: [UInt8] = []
-        let start = tracer.clock.monotonic
-        let result = payload.withUnsafeBytes { bytes -> Result<MappedSignals, MappingFailure> in
-            do throws(MappingFailure) {
-                let mapped = try mapper.inbound(
-                    bytes, contentType: tracer.transport.value("content-type"), scratch: &scratch, limits: limits)
-                return .success(mapped)
-            } catch {
-                return .failure(error)
+        var start = tracer.clock.monotonic
+        let scene = MappingScene(connectionID: tracer.connectionID, now: tracer.clock.now, limits: limits)
+        payload.withUnsafeBytes { bytes in
+            let message = InboundMessage(payload: bytes, headers: tracer.transport.external)
+            tracer.source.mappers.inbound(message, scene, scratch: &scratch) { mapper, result in
+                let duration = Duration.nanoseconds(Int64(clamping: tracer.clock.monotonic &- start))
+                follow(mapper, result, duration, input, tracer)
+                start = tracer.clock.monotonic
             }
         }
-        let duration = Duration.nanoseconds(Int64(clamping: tracer.clock.monotonic &- start))
+    }
+
+    /// What one mapper has made.
+    private mutating func follow(
+        _ mapper: String, _ result: MapperChain.Inbound, _ duration: Duration, _ input: String?, _ tracer: Tracer
+    ) {
         let envelopes: [Envelope]
         switch result {
-        case .failure(let failure):
-            return fail(.mapped, mapper.name, failure.error, failure.topic, failure.headers, tracer)
-        case .success(.none):
-            return note(.mapped, "\(mapper.name) → dropped: this message is not for it", duration: duration)
-        case .success(.one(let envelope)): envelopes = [envelope]
-        case .success(.many(let several)): envelopes = several
+        case .failed(let failure):
+            return fail(.mapped, mapper, failure.error, failure.topic, failure.headers, tracer)
+        case .dropped(let reason):
+            return note(.mapped, "\(mapper) → dropped: \(reason)", duration: duration)
+        case .signals(.none): envelopes = []
+        case .signals(.one(let envelope)): envelopes = [envelope]
+        case .signals(.many(let several)): envelopes = several
         }
         let noun = envelopes.count == 1 ? "message" : "messages"
         note(
-            .mapped, "\(mapper.name) → \(envelopes.count) \(noun)", details: envelopes.map(Self.summary),
+            .mapped, "\(mapper) → \(envelopes.count) \(noun)", details: envelopes.map(Self.summary),
             duration: duration)
         for envelope in envelopes { follow(envelope, input, tracer) }
     }

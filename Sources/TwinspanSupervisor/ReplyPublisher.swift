@@ -26,7 +26,9 @@ final class ReplyPublisher: Sendable {
             return
         }
         let delivery = MQTTDelivery(target.headerMapping, resolver, defaultQoS: 0)
-        for mapped in mapper.outbound(answer.bytes, correlationID: answer.headers.correlationID) {
+        let signal = OutboundSignal(bytes: answer.bytes, correlationID: answer.headers.correlationID)
+        let scene = MappingScene(connectionID: resolver.connectionID, now: resolver.now)
+        for mapped in mapper.outbound(signal, scene) {
             let message = OutboundMessage(
                 address: delivery.topic ?? address, payload: mapped.payload, qos: delivery.qos,
                 isRetained: delivery.isRetained, headers: mapped.headers, target: nil, queuedAt: 0)

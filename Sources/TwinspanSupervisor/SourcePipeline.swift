@@ -30,10 +30,12 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
 
     init(
         connection: Connection, engine: TwinEngine, clock: any EngineClock, counters: ConnectionCounters,
-        trouble: TroubleLog, replies: ReplyPublisher?, payloadBytesMax: Int
-    ) {
+        trouble: TroubleLog, replies: ReplyPublisher?, payloadBytesMax: Int, mappers: MapperRegistry = .builtIn
+    ) throws(TwinspanError) {
         self.connection = connection
-        sources = connection.sources.map { CompiledSource($0) }
+        sources = try connection.sources.map { source throws(TwinspanError) in
+            try CompiledSource(source, of: connection, registry: mappers)
+        }
         self.engine = engine
         self.clock = clock
         self.counters = counters
@@ -124,18 +126,16 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
             }
             enforced = input
         }
-        for mapper in source.mappers {
-            do throws(MappingFailure) {
-                let mapped = try mapper.inbound(
-                    payload, contentType: transport.value("content-type"), scratch: &scratch, limits: limits)
-                switch mapped {
-                case .none: counters.add(.dropped, .inbound, reason: "mapper")
-                case .one(let envelope): run(envelope, source, transport, enforced, &tally)
-                case .many(let envelopes):
-                    for envelope in envelopes { run(envelope, source, transport, enforced, &tally) }
-                }
-            } catch {
-                refuse(error.error, stage: "mapping", source, transport, error.topic, error.headers)
+        let scene = MappingScene(connectionID: connection.id, now: clock.now, limits: limits)
+        let inbound = InboundMessage(payload: payload, headers: transport.external)
+        source.mappers.inbound(inbound, scene, scratch: &scratch) { _, result in
+            switch result {
+            case .dropped, .signals(.none): counters.add(.dropped, .inbound, reason: "mapper")
+            case .signals(.one(let envelope)): run(envelope, source, transport, enforced, &tally)
+            case .signals(.many(let envelopes)):
+                for envelope in envelopes { run(envelope, source, transport, enforced, &tally) }
+            case .failed(let failure):
+                refuse(failure.error, stage: "mapping", source, transport, failure.topic, failure.headers)
             }
         }
     }
@@ -345,6 +345,12 @@ extension AnswerFate {
 struct TransportHeaders {
     let message: MessageBatch.Message
     let address: String
+
+    var external: ExternalHeaders {
+        ExternalHeaders(
+            message.headers,
+            mqtt: ExternalHeaders.MQTT(topic: address, qos: message.qos, isRetained: message.isRetained))
+    }
 
     func value(_ name: String) -> String? {
         switch name {

@@ -17,16 +17,16 @@ struct CompiledTarget: Sendable {
     let topics: [TargetTopic]
     let namespaces: [Set<String>]
     let context: AuthorizationContext
-    let mappers: [any PayloadMapper]
+    let mappers: MapperChain
     let qos: UInt8
 
-    init(_ target: Target) {
+    /// Throws for a mapper that cannot be made.
+    init(_ target: Target, of connection: Connection, registry: MapperRegistry) throws(TwinspanError) {
         self.target = target
         topics = target.topics.filter { $0.kind == .twinEvents }
         namespaces = topics.map { Set($0.namespaces) }
         context = AuthorizationContext(target.authorizationContext)
-        let names = target.payloadMapping.isEmpty ? ["Ditto"] : target.payloadMapping
-        mappers = names.compactMap { MapperRegistry.mapper(named: $0) }
+        mappers = try connection.mapperChain(target.payloadMapping, registry: registry)
         qos = UInt8(clamping: target.qos ?? 0)
     }
 }
@@ -55,15 +55,17 @@ final class TargetPipeline: Sendable {
 
     init(
         connection: Connection, queue: OutboundQueue, counters: ConnectionCounters, trouble: TroubleLog,
-        clock: any EngineClock, isConnected: @escaping @Sendable () -> Bool
-    ) {
+        clock: any EngineClock, mappers: MapperRegistry = .builtIn, isConnected: @escaping @Sendable () -> Bool
+    ) throws(TwinspanError) {
         self.connection = connection
         self.queue = queue
         self.counters = counters
         self.trouble = trouble
         self.clock = clock
         self.isConnected = isConnected
-        targets = connection.targets.map { CompiledTarget($0) }
+        targets = try connection.targets.map { target throws(TwinspanError) in
+            try CompiledTarget(target, of: connection, registry: mappers)
+        }
         let topics = targets.flatMap(\.topics)
         // A topic without namespaces wants all of them, so the subscription can only narrow when every topic does.
         let namespaces = topics.contains { $0.namespaces.isEmpty } ? [] : Set(topics.flatMap(\.namespaces))
@@ -210,8 +212,13 @@ final class TargetPipeline: Sendable {
         guard let address = delivery?.topic ?? address, !address.isEmpty else {
             return counters.add(.dropped, .outbound, reason: "address-unresolved")
         }
-        for mapper in target.mappers {
-            for mapped in mapper.outbound(payload, correlationID: change.headers.correlationID) {
+        let signal = OutboundSignal(bytes: payload, correlationID: change.headers.correlationID)
+        let scene = MappingScene(connectionID: connection.id, now: clock.now)
+        target.mappers.outbound(signal, scene, resolver: { resolver(change, event) }) { _, result in
+            guard case .success(let messages) = result else {
+                return counters.add(.dropped, .outbound, reason: "mapping")
+            }
+            for mapped in messages {
                 outbox.append(
                     OutboundMessage(
                         address: address, payload: mapped.payload, qos: delivery?.qos ?? target.qos,

@@ -12,6 +12,7 @@ struct ImportTests {
         "TwinspanPolicies": ["TwinspanJSON", "TwinspanProtocol"],
         "TwinspanExpressions": ["TwinspanJSON", "TwinspanProtocol"],
         "TwinspanMapping": ["TwinspanJSON", "TwinspanProtocol", "TwinspanExpressions"],
+        "TwinspanJavaScript": ["TwinspanMapping", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON"],
         "TwinspanEngine": ["TwinspanJSON", "TwinspanProtocol", "TwinspanPolicies", "TwinspanExpressions"],
         "TwinspanConnections": ["TwinspanJSON", "TwinspanProtocol", "TwinspanExpressions", "CYAML"],
         "TwinspanSQLite": [
@@ -35,7 +36,7 @@ struct ImportTests {
         "twinspan": [
             "TwinspanJSON", "TwinspanProtocol", "TwinspanPolicies", "TwinspanExpressions", "TwinspanMapping",
             "TwinspanEngine", "TwinspanConnections", "TwinspanSQLite", "TwinspanMQTT", "TwinspanSupervisor",
-            "TwinspanHTTP", "CMalloc", "ArgumentParser", "Logging", "ServiceLifecycle",
+            "TwinspanHTTP", "TwinspanJavaScript", "CMalloc", "ArgumentParser", "Logging", "ServiceLifecycle",
         ],
         "TwinspanTestSupport": [
             "TwinspanConnections", "TwinspanEngine", "TwinspanProtocol", "TwinspanJSON", "Foundation", "Testing",

@@ -56,7 +56,7 @@ struct ConnectionFilesTests {
         #expect(connection.sources.first?.headerMapping.map(\.name) == ["x-topic"])
         #expect(connection.targets.first?.topics.first?.namespaces == ["org.example", "org.other"])
         #expect(connection.targets.first?.topics.first?.filter?.text == "gt(features/air/properties/co2,400.5)")
-        #expect(connection.targets.first?.topics.first?.extraFields == "attributes/location")
+        #expect(connection.targets.first?.topics.first?.extraFields?.text == "attributes/location")
         #expect(connection.specificConfig["lastWillQos"] == "1" && connection.specificConfig["cleanSession"] == "true")
         #expect(connection.tags == ["north", "air"])
     }

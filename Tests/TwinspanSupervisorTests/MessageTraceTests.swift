@@ -30,7 +30,7 @@ struct MessageTraceTests {
     private func trace(_ payload: String, address: String = "plant/pump") throws -> MessageTrace {
         let loaded = ConnectionFiles.read(Array(Self.yaml.utf8), named: "test")
         let connection = try #require(loaded.connections.first, "\(loaded.diagnostics)")
-        return MessageTrace(
+        return try MessageTrace(
             payload: Array(payload.utf8), address: address, qos: 1, connection: connection, sourceIndex: 0,
             clock: StillClock())
     }

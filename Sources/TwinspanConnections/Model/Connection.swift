@@ -1,6 +1,7 @@
 // What a connection is, after its JSON or YAML has been read and every part has been validated. Field names follow the
 // Ditto connection JSON (spec/connectivity.md §1). Immutable: a change of configuration is a new value.
 public import TwinspanExpressions
+public import TwinspanJSON
 public import TwinspanProtocol
 
 /// The kinds of broker a connection can speak to (spec/connectivity.md §1.1).
@@ -36,6 +37,13 @@ public struct Connection: Sendable {
     /// Definitions that `payloadMapping` entries refer to.
     public var mappingDefinitions: [String: MappingDefinition]
     public var tags: [String]
+    /// How the client proves who it is, beside user and password of `uri`; as written (§1.3).
+    public var credentials: JSONObject?
+    /// A tunnel through which the broker is reached; as written (§1.6).
+    public var sshTunnel: JSONObject?
+    /// How many clients share the work, and how many threads map; both at least 1.
+    public var clientCount: Int
+    public var processorPoolSize: Int
     /// Where the connection was defined; nil for one made over HTTP.
     public var origin: ConfigurationOrigin?
     /// Whether `/ready` waits for this connection (`twinspan: {required: false}` turns it off).
@@ -45,7 +53,8 @@ public struct Connection: Sendable {
         id: ConnectionID, name: String? = nil, type: ConnectionType, isOpen: Bool, uri: ConnectionURI,
         sources: [Source], targets: [Target], isFailoverEnabled: Bool = true, validatesCertificates: Bool = true,
         trustedCertificates: String? = nil, specificConfig: [String: String] = [:],
-        mappingDefinitions: [String: MappingDefinition] = [:], tags: [String] = [],
+        mappingDefinitions: [String: MappingDefinition] = [:], tags: [String] = [], credentials: JSONObject? = nil,
+        sshTunnel: JSONObject? = nil, clientCount: Int = 1, processorPoolSize: Int = 1,
         origin: ConfigurationOrigin? = nil, isRequired: Bool = true
     ) {
         self.id = id
@@ -61,6 +70,10 @@ public struct Connection: Sendable {
         self.specificConfig = specificConfig
         self.mappingDefinitions = mappingDefinitions
         self.tags = tags
+        self.credentials = credentials
+        self.sshTunnel = sshTunnel
+        self.clientCount = clientCount
+        self.processorPoolSize = processorPoolSize
         self.origin = origin
         self.isRequired = isRequired
     }
@@ -129,13 +142,21 @@ public struct Source: Sendable {
     public var headerMapping: [HeaderMapping]
     /// Names of mappers; empty means the default `Ditto`.
     public var payloadMapping: [String]
+    /// Nil when there is none; one with `isEnabled` false is kept for who reads the definition back.
     public var replyTarget: ReplyTarget?
+    /// Labels with which devices behind this source may acknowledge, `{{ connection:id }}` resolved.
+    public var declaredAcks: [AckLabel]
+    /// What every message of the source asks for (§6.3).
+    public var acknowledgementRequests: AcknowledgementRequests?
 
     public init(
         addresses: [String], qos: Int? = nil, consumerCount: Int = 1, authorizationContext: [PlaceholderTemplate],
         enforcement: Enforcement? = nil, headerMapping: [HeaderMapping] = [], payloadMapping: [String] = [],
-        replyTarget: ReplyTarget? = nil
+        replyTarget: ReplyTarget? = nil, declaredAcks: [AckLabel] = [],
+        acknowledgementRequests: AcknowledgementRequests? = nil
     ) {
+        self.declaredAcks = declaredAcks
+        self.acknowledgementRequests = acknowledgementRequests
         self.addresses = addresses
         self.qos = qos
         self.consumerCount = consumerCount
@@ -144,6 +165,17 @@ public struct Source: Sendable {
         self.headerMapping = headerMapping
         self.payloadMapping = payloadMapping
         self.replyTarget = replyTarget
+    }
+}
+
+/// Acknowledgements that a source asks for on behalf of its messages (spec/connectivity.md §6.3).
+public struct AcknowledgementRequests: Sendable {
+    public var includes: [AckLabel]
+    /// A pipeline over the labels as JSON text; nil admits them.
+    public var filter: PipelineExpression?
+    public init(includes: [AckLabel], filter: PipelineExpression? = nil) {
+        self.includes = includes
+        self.filter = filter
     }
 }
 
@@ -176,11 +208,14 @@ public struct ReplyTarget: Sendable {
     public var address: PlaceholderTemplate
     public var headerMapping: [HeaderMapping]
     public var expectedResponseTypes: Set<ResponseType>
+    /// Whether answers are sent at all.
+    public var isEnabled: Bool
 
     public init(
         address: PlaceholderTemplate, headerMapping: [HeaderMapping] = [],
-        expectedResponseTypes: Set<ResponseType> = [.response, .error]
+        expectedResponseTypes: Set<ResponseType> = [.response, .error], isEnabled: Bool = true
     ) {
+        self.isEnabled = isEnabled
         self.address = address
         self.headerMapping = headerMapping
         self.expectedResponseTypes = expectedResponseTypes
@@ -193,7 +228,7 @@ public struct Target: Sendable {
     public enum Delivery: String, Sendable, CaseIterable {
         /// The newest message is dropped when the queue is full.
         case ordinary
-        /// The target reads on from the journal until it has caught up. Not served yet.
+        /// Events wait in the journal until the broker has taken them.
         case durable
     }
 
@@ -210,12 +245,19 @@ public struct Target: Sendable {
     public var delivery: Delivery
     /// `twinspan: {queue: …}`: how many messages may wait for the broker; nil means the default of the queue.
     public var queueLimit: Int?
+    /// `twinspan: {rate: …}`: messages a second at which a durable target catches up; nil means as fast as it goes.
+    public var rateLimit: Int?
+    /// The acknowledgement that the broker's confirmation issues, `{{ connection:id }}` resolved (§6.4).
+    public var issuedAcknowledgementLabel: AckLabel?
 
     public init(
         address: PlaceholderTemplate, topics: [TargetTopic], qos: Int? = nil, authorizationContext: [String],
         headerMapping: [HeaderMapping] = [], payloadMapping: [String] = [], name: String? = nil,
-        delivery: Delivery = .ordinary, queueLimit: Int? = nil
+        delivery: Delivery = .ordinary, queueLimit: Int? = nil, rateLimit: Int? = nil,
+        issuedAcknowledgementLabel: AckLabel? = nil
     ) {
+        self.rateLimit = rateLimit
+        self.issuedAcknowledgementLabel = issuedAcknowledgementLabel
         self.address = address
         self.topics = topics
         self.qos = qos
@@ -244,10 +286,10 @@ public struct TargetTopic: Sendable {
     /// Exact namespaces; empty admits all.
     public var namespaces: [String]
     public var filter: RQLFilter?
-    /// The text of `extraFields`; enrichment reads it.
-    public var extraFields: String?
+    /// What is added to each signal; keys may hold placeholders.
+    public var extraFields: ExtraFields?
 
-    public init(kind: Kind, namespaces: [String] = [], filter: RQLFilter? = nil, extraFields: String? = nil) {
+    public init(kind: Kind, namespaces: [String] = [], filter: RQLFilter? = nil, extraFields: ExtraFields? = nil) {
         self.kind = kind
         self.namespaces = namespaces
         self.filter = filter
@@ -255,20 +297,38 @@ public struct TargetTopic: Sendable {
     }
 }
 
+/// The `extraFields` of a topic.
+public struct ExtraFields: Sendable {
+    /// The selector as written, decoded.
+    public var text: String
+    /// The template of each selected pointer, without parentheses; an entry that does not resolve is left out.
+    public var pointers: [PlaceholderTemplate]
+    public init(text: String, pointers: [PlaceholderTemplate]) {
+        self.text = text
+        self.pointers = pointers
+    }
+}
+
 /// A mapper with its options under a name of the connection (spec/connectivity.md §1.7).
 public struct MappingDefinition: Sendable {
     public var engine: String
-    public var options: [String: String]
-    public var incomingConditions: [PipelineExpression]
-    public var outgoingConditions: [PipelineExpression]
+    public var options: JSONObject
+    /// By their names, in the order of the definition.
+    public var incomingConditions: [(name: String, expression: PipelineExpression)]
+    public var outgoingConditions: [(name: String, expression: PipelineExpression)]
+    /// Where the text of an option stands, for scripts: file and line, counted from 1.
+    public var places: [String: (file: String, line: Int)]
 
     public init(
-        engine: String, options: [String: String] = [:], incomingConditions: [PipelineExpression] = [],
-        outgoingConditions: [PipelineExpression] = []
+        engine: String, options: JSONObject = JSONObject(),
+        incomingConditions: [(name: String, expression: PipelineExpression)] = [],
+        outgoingConditions: [(name: String, expression: PipelineExpression)] = [],
+        places: [String: (file: String, line: Int)] = [:]
     ) {
         self.engine = engine
         self.options = options
         self.incomingConditions = incomingConditions
         self.outgoingConditions = outgoingConditions
+        self.places = places
     }
 }

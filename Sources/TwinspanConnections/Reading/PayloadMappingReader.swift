@@ -79,7 +79,7 @@ struct PayloadMappingReader {
         guard let engine else { return nil }
         check(engine, hint: "")
         return MappingDefinition(
-            engine: engine.value, options: Self.texts(options), incomingConditions: incoming,
+            engine: engine.value, options: options?.value.json.object ?? JSONObject(), incomingConditions: incoming,
             outgoingConditions: outgoing)
     }
 

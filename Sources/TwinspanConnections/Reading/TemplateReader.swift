@@ -51,7 +51,7 @@ struct TemplateReader {
     }
 
     /// Reads named conditions. Values that are not text are taken as their text.
-    func conditions(_ part: Located<YAMLNode>?) -> [PipelineExpression] {
+    func conditions(_ part: Located<YAMLNode>?) -> [(name: String, expression: PipelineExpression)] {
         (part?.value.mapping ?? []).compactMap { pair in
             guard let scalar = pair.value.scalar else {
                 sink.error(
@@ -61,7 +61,7 @@ struct TemplateReader {
             }
             if scalar.isBroken { return nil }
             let text = Located(value: scalar.text, node: pair.value, path: part?.path.key(pair.key) ?? .root)
-            return expression(text, .mapperCondition)
+            return expression(text, .mapperCondition).map { (pair.key, $0) }
         }
     }
 

@@ -110,14 +110,19 @@ struct TopicReader {
         // A selector with placeholders can only be checked when they are resolved.
         if !value.text.contains("{{") {
             do {
-                _ = try JSONFieldSelector(parsing: value.text)
+                let selector = try JSONFieldSelector(parsing: value.text)
+                topic.extraFields = ExtraFields(
+                    text: value.text,
+                    pointers: selector.pointers.compactMap { pointer in
+                        // A placeholder that is not known here is reported below, with its place.
+                        try? PlaceholderTemplate.parse(pointer.description, scope: .extraFields)
+                    })
             } catch {
                 report(text, value.range(0..<value.text.utf8.count), "extraFields: \(Sentence.phrase("\(error)"))")
                 return false
             }
         }
         warn(text, keyRange, "'extraFields' is accepted, but not served yet by this version", hint: nil)
-        topic.extraFields = value.text
         return true
     }
 

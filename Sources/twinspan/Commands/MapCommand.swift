@@ -47,7 +47,7 @@ struct MapCommand: ParsableCommand {
         guard chosen.sources.indices.contains(source - 1) else {
             throw ValidationError("the connection '\(chosen.id)' has \(chosen.sources.count) sources, not \(source)")
         }
-        let trace = MessageTrace(
+        let trace = try MessageTrace(
             payload: StandardInput.readAll(), address: try chooseAddress(chosen.sources[source - 1]),
             qos: UInt8(qos), connection: chosen, sourceIndex: source - 1, clock: SystemClock())
         StandardOutput.write(json ? trace.json.text + "\n" : trace.text)

@@ -36,7 +36,7 @@ final class PipelineRig: Sendable {
     }
 
     func inlet(_ source: Source, payloadBytesMax: Int = 1 << 20) throws -> SourcePipeline {
-        SourcePipeline(
+        try SourcePipeline(
             connection: try connection(sources: [source]), engine: rig.engine, clock: rig.clock, counters: counters,
             trouble: trouble, replies: ReplyPublisher(queue: queue, engine: rig.engine, counters: counters),
             payloadBytesMax: payloadBytesMax)
@@ -44,7 +44,7 @@ final class PipelineRig: Sendable {
 
     /// Runs a target pipeline while the body runs; it has done everything published until then when this returns.
     func withTargets(_ targets: [Target], isConnected: Bool = true, _ body: () throws -> Void) throws {
-        let pipeline = TargetPipeline(
+        let pipeline = try TargetPipeline(
             connection: try connection(targets: targets), queue: queue, counters: counters, trouble: trouble,
             clock: rig.clock, isConnected: { isConnected })
         let hub = rig.engine.hub

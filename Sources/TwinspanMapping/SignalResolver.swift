@@ -1,25 +1,29 @@
 // Gives placeholders their values: inbound from the external message and the mapped signal, outbound from the event.
-import TwinspanConnections
-import TwinspanExpressions
-import TwinspanJSON
-import TwinspanProtocol
+public import TwinspanExpressions
+public import TwinspanJSON
+public import TwinspanProtocol
 
 /// What placeholders of one message can see. Whatever is nil resolves to nothing.
-struct SignalResolver: PlaceholderResolver {
+public struct SignalResolver: PlaceholderResolver {
     /// Reads a header by its lower-case name.
-    var header: (String) -> String? = { _ in nil }
-    var sourceAddress: String?
-    var thingID: ThingID?
-    var policyID: PolicyID?
-    var topic: TopicPath?
-    var path: JSONPointer?
+    public var header: (String) -> String? = { _ in nil }
+    public var sourceAddress: String?
+    public var thingID: ThingID?
+    public var policyID: PolicyID?
+    public var topic: TopicPath?
+    public var path: JSONPointer?
     /// The event's value at `path`, for `thing-json:` and feature ids; outbound only.
-    var value: JSONText?
-    var subjects: [String] = []
-    var connectionID: ConnectionID
-    var now: Timestamp
+    public var value: JSONText?
+    public var subjects: [String] = []
+    public var connectionID: ConnectionID
+    public var now: Timestamp
 
-    func values(of placeholder: Placeholder) -> PlaceholderValues {
+    public init(connectionID: ConnectionID, now: Timestamp) {
+        self.connectionID = connectionID
+        self.now = now
+    }
+
+    public func values(of placeholder: Placeholder) -> PlaceholderValues {
         switch placeholder {
         case .header(let name): one(header(name))
         case .sourceAddress: one(sourceAddress)

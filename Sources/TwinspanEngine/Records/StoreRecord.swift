@@ -1,0 +1,142 @@
+// What is stored beside events: messages that wait, messages that died, places in the journal, connections made over
+// HTTP. Records go through the same queue and the same transactions as events, so a ticket covers both.
+public import TwinspanProtocol
+
+/// A broker message as it came in, kept to be carried out again or to be looked at.
+public struct KeptMessage: Sendable {
+    public var connection: ConnectionID
+    /// Index of its source, counted from 0.
+    public var source: Int
+    public var address: String
+    public var payload: [UInt8]
+    public var headers: [(name: String, value: String)]
+    public var qos: UInt8
+    public var isRetained: Bool
+    public var receivedAt: Timestamp
+
+    public init(
+        connection: ConnectionID, source: Int, address: String, payload: [UInt8],
+        headers: [(name: String, value: String)], qos: UInt8, isRetained: Bool, receivedAt: Timestamp
+    ) {
+        self.connection = connection
+        self.source = source
+        self.address = address
+        self.payload = payload
+        self.headers = headers
+        self.qos = qos
+        self.isRetained = isRetained
+        self.receivedAt = receivedAt
+    }
+
+    /// Bytes that bounds count for it.
+    public var byteCount: Int {
+        128 + payload.count + address.utf8.count
+            + headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 8 }
+    }
+}
+
+/// A message whose signals wait for acknowledgements or answers, or that will be carried out again (design: settlement
+/// and the inbox).
+public struct InboxMessage: Sendable {
+    /// Unique in the store; later messages have greater ones.
+    public var id: Int64
+    public var message: KeptMessage
+    /// How often it has been carried out.
+    public var attempts: Int
+    /// When it is carried out again; nil while its signals wait.
+    public var nextAttemptAt: Timestamp?
+    /// Why the last attempt failed.
+    public var lastError: String?
+
+    public init(
+        id: Int64, message: KeptMessage, attempts: Int, nextAttemptAt: Timestamp? = nil, lastError: String? = nil
+    ) {
+        self.id = id
+        self.message = message
+        self.attempts = attempts
+        self.nextAttemptAt = nextAttemptAt
+        self.lastError = lastError
+    }
+}
+
+/// A message that can never succeed, or has exhausted its attempts.
+public struct DeadLetter: Sendable {
+    /// Unique in the store; later ones have greater ones.
+    public var id: Int64
+    public var message: KeptMessage
+    public var attempts: Int
+    public var diedAt: Timestamp
+    /// Where it ended: `enforcement`, `mapping`, `command`, …
+    public var stage: String
+    public var error: TwinspanError
+    public var correlationID: String?
+
+    public init(
+        id: Int64, message: KeptMessage, attempts: Int, diedAt: Timestamp, stage: String, error: TwinspanError,
+        correlationID: String?
+    ) {
+        self.id = id
+        self.message = message
+        self.attempts = attempts
+        self.diedAt = diedAt
+        self.stage = stage
+        self.error = error
+        self.correlationID = correlationID
+    }
+}
+
+/// A connection made over HTTP.
+public struct StoredConnection: Sendable {
+    public var id: ConnectionID
+    public var revision: Int64
+    public var created: Timestamp
+    public var modified: Timestamp
+    /// Its JSON, secrets encrypted.
+    public var text: [UInt8]
+
+    public init(id: ConnectionID, revision: Int64, created: Timestamp, modified: Timestamp, text: [UInt8]) {
+        self.id = id
+        self.revision = revision
+        self.created = created
+        self.modified = modified
+        self.text = text
+    }
+}
+
+/// A change of what is stored beside events.
+public enum StoreRecord: Sendable {
+    /// Puts a message into the inbox, or replaces it.
+    case inboxPut(InboxMessage)
+    case inboxRemove(id: Int64)
+    /// Adds a dead letter; the oldest go when there are too many (`DeadLetterRetention`).
+    case deadLetterPut(DeadLetter)
+    case deadLetterRemove(id: Int64)
+    /// Keeps a place in the journal, under a name, from which it is read on. The journal is kept from there.
+    case cursorPut(name: String, sequence: Int64)
+    case cursorRemove(name: String)
+    case connectionPut(StoredConnection)
+    case connectionRemove(ConnectionID)
+}
+
+/// How many dead letters are kept; whichever is reached first.
+public struct DeadLetterRetention: Sendable, Equatable {
+    public var bytes: Int64
+    public var age: Duration
+    public init(bytes: Int64 = 64 << 20, age: Duration = .seconds(7 * 86_400)) {
+        self.bytes = bytes
+        self.age = age
+    }
+}
+
+/// Which dead letters are asked for.
+public struct DeadLetterQuery: Sendable {
+    public var connection: ConnectionID?
+    /// Only those with a smaller id, for the next page: the newest come first.
+    public var before: Int64?
+    public var limit: Int
+    public init(connection: ConnectionID? = nil, before: Int64? = nil, limit: Int = 100) {
+        self.connection = connection
+        self.before = before
+        self.limit = limit
+    }
+}
