@@ -1,5 +1,5 @@
-// The `payloadMapping` of a source, a target or a reply target made ready: decoders, conditions, block lists, limits and
-// mappers in their order (spec/mapping.md §4).
+// The `payloadMapping` of a source, a target or a reply target made ready: decoders, conditions, block lists, limits
+// and mappers in their order (spec/mapping.md §4).
 public import TwinspanProtocol
 
 /// The mappers of one place, in their order.
@@ -14,8 +14,8 @@ public struct MapperChain: Sendable {
 
     private let mappers: [any PayloadMapper]
 
-    /// Throws `connectivity:connection.configuration.invalid` for a name that leads to no mapper, and what a mapper says
-    /// to its options.
+    /// Throws `connectivity:connection.configuration.invalid` for a name that leads to no mapper, and what a mapper
+    /// says to its options.
     /// - Parameters:
     ///   - names: entries of `payloadMapping`; empty means `Ditto`.
     ///   - definitions: kind and definition by name.

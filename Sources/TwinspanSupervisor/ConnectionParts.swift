@@ -43,9 +43,12 @@ extension ConnectionSupervisor {
             if connection.sources.isEmpty {
                 consumer = nil
             } else {
+                let replies = ReplyPublisher(
+                    connection: connection, queue: queue, engine: engine, clock: clock, counters: counters,
+                    recorder: recorder)
                 let inlet = try SourcePipeline(
                     connection: connection, engine: engine, clock: clock, counters: counters, trouble: trouble,
-                    replies: needsPublisher ? ReplyPublisher(queue: queue, engine: engine, counters: counters) : nil,
+                    replies: needsPublisher ? replies : nil,
                     payloadBytesMax: environment.payloadBytesMax, mappers: environment.mappers)
                 consumer = SessionRunner(
                     session: adapter.consumer(for: connection, inlet: inlet), role: "consumer",

@@ -163,7 +163,7 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
             case .success(let response):
                 if command.isModifying { tally.committed += 1 } else { tally.unchanged += 1 }
                 if command.headers.isResponseRequired {
-                    reply(command.envelope(of: response), .response, outcome.ticket, source, transport, envelope)
+                    reply(command.envelope(of: response), .response, outcome.ticket, transport, envelope)
                 }
             case .failure(let error):
                 if error.code == ThingErrorTable.unavailable.code {
@@ -198,7 +198,7 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
                 }
                 guard let answer = end.envelope else { return }
                 let type: ReplyTarget.ResponseType = end.failure == nil ? .response : .error
-                reply(answer, type, nil, source, transport, envelope)
+                reply(answer, type, nil, transport, envelope)
             })
         tally.note(ticket)
     }
@@ -268,7 +268,7 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         count(error, stage: stage, transport, headers)
         guard headers.isResponseRequired else { return }
         let envelope = error.envelope(topic: topic, headers: headers)
-        reply(envelope, .error, ticket, source, transport, nil)
+        reply(envelope, .error, ticket, transport, nil)
     }
 
     private func count(_ error: TwinspanError, stage: String, _ transport: TransportHeaders, _ headers: DittoHeaders) {
@@ -285,20 +285,13 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
     }
 
     private func reply(
-        _ answer: Envelope, _ type: ReplyTarget.ResponseType, _ ticket: CommitTicket?, _ source: CompiledSource,
-        _ transport: TransportHeaders, _ command: Envelope?
+        _ answer: Envelope, _ type: ReplyTarget.ResponseType, _ ticket: CommitTicket?, _ transport: TransportHeaders,
+        _ command: Envelope?
     ) {
-        guard let target = source.source.replyTarget, let replies, target.expectedResponseTypes.contains(type) else {
-            return
-        }
-        var resolver = SignalResolver(connectionID: connection.id, now: clock.now)
-        let headers = answer.headers
-        resolver.header = { name in headers[name].map { $0.string ?? $0.text } ?? command?.headers[name]?.string }
-        resolver.topic = answer.topic
-        resolver.path = answer.path
-        // An answer may concern no thing; then the placeholders of things stay without value.
-        resolver.thingID = try? ThingID(answer.topic.entityID)
-        replies.publish(answer, to: target, resolver: resolver, after: ticket)
+        replies?.publish(
+            Answer(
+                envelope: answer, type: type, source: transport.message.source, mapper: nil,
+                commandHeaders: command?.headers ?? DittoHeaders()), after: ticket)
     }
 
     private func resolver(

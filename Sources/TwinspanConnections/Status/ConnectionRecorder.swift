@@ -1,5 +1,5 @@
-// What happens in a connection, as its users ask for it: counted in windows (spec/connectivity.md §8.5), logged in rings
-// (§8.6), and streamed to whoever taps it. The pipelines call it; everything about form and bounds is behind it.
+// What happens in a connection, as its users ask for it: counted in windows (spec/connectivity.md §8.5), logged in
+// rings (§8.6), and streamed to whoever taps it. The pipelines call it; everything about form and bounds is behind it.
 import Synchronization
 public import TwinspanProtocol
 

@@ -36,10 +36,14 @@ final class PipelineRig: Sendable {
     }
 
     func inlet(_ source: Source, payloadBytesMax: Int = 1 << 20) throws -> SourcePipeline {
-        try SourcePipeline(
-            connection: try connection(sources: [source]), engine: rig.engine, clock: rig.clock, counters: counters,
-            trouble: trouble, replies: ReplyPublisher(queue: queue, engine: rig.engine, counters: counters),
-            payloadBytesMax: payloadBytesMax)
+        let connection = try connection(sources: [source])
+        let clock = rig.clock
+        let replies = ReplyPublisher(
+            connection: connection, queue: queue, engine: rig.engine, clock: clock, counters: counters,
+            recorder: ConnectionRecorder(connection: connection, now: { clock.now }))
+        return try SourcePipeline(
+            connection: connection, engine: rig.engine, clock: clock, counters: counters, trouble: trouble,
+            replies: replies, payloadBytesMax: payloadBytesMax)
     }
 
     /// Runs a target pipeline while the body runs; it has done everything published until then when this returns.
