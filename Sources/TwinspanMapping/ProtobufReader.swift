@@ -142,6 +142,7 @@ struct ProtobufReader {
     private mutating func mapEntry(
         _ index: Int, _ range: Range<Int>, depth: Int
     ) throws(ProtobufError) -> (String, JSONValue) {
+        try spend(4, range.lowerBound)
         let fields = schema.messages[index].positions
         guard let keyPosition = fields[1], let valuePosition = fields[2] else {
             throw failure("a map whose entries have no key and value", range.lowerBound)
