@@ -52,22 +52,14 @@ extension ConnectionSupervisor {
                 let accounts = InboundAccounts(
                     counters: counters, recorder: recorder, trouble: trouble,
                     replies: needsPublisher ? replies : nil)
-                let makeStages = { @Sendable () throws(TwinspanError) in
-                    try InboundStages(
-                        connection, payloadBytesMax: environment.payloadBytesMax, mappers: environment.mappers)
-                }
-                let inbox = ConnectionInbox(
-                    of: connection.id, engine: engine, clock: clock, settings: environment.inbox, accounts: accounts
-                ) { inbox throws(TwinspanError) in
-                    // Mappers are for one thread at a time, so the inbox has its own.
-                    InboundCarrier(
-                        try makeStages(), engine: engine, clock: clock, accounts: accounts, inbox: inbox)
-                }
+                let side = try InboundSide(
+                    connection, engine: engine, clock: clock, accounts: accounts,
+                    payloadBytesMax: environment.payloadBytesMax, mappers: environment.mappers,
+                    settings: environment.inbox)
+                let inbox = side.inbox
                 self.inbox = inbox
-                let carrier = InboundCarrier(
-                    try makeStages(), engine: engine, clock: clock, accounts: accounts, inbox: inbox)
                 consumer = SessionRunner(
-                    session: adapter.consumer(for: connection, inlet: SourcePipeline(carrier)), role: "consumer",
+                    session: adapter.consumer(for: connection, inlet: side.pipeline), role: "consumer",
                     isFailoverEnabled: connection.isFailoverEnabled, clock: clock, counters: counters, logger: logger,
                     obstacle: {
                         if engine.condition != .open { return .known }

@@ -112,9 +112,7 @@ final class ConnectionSupervisor: Sendable {
         let engine = environment.engine
         let message = InboxMessage(
             id: engine.makeRecordID(), message: letter.message, attempts: 0, nextAttemptAt: environment.clock.now)
-        let ticket = engine.keep([.inboxPut(message), .deadLetterRemove(id: letter.id)])
-        engine.commitSoon()
-        return ticket
+        return engine.keep([.inboxPut(message), .deadLetterRemove(id: letter.id)], commitsSoon: true)
     }
 
     /// Ends the outbound side: events that are committed already go out within `grace`.

@@ -24,11 +24,9 @@ final class CompiledSource: Sendable {
         let constants = source.authorizationContext.map(\.constant)
         constantContext = constants.contains(nil) ? nil : AuthorizationContext(constants.compactMap { $0 })
         mappers = try connection.mapperChain(source.payloadMapping, registry: registry)
-        // A definition may give the name `Ditto` to something else.
-        let isPlain =
-            source.payloadMapping.allSatisfy { $0 == "Ditto" } && connection.mappingDefinitions["Ditto"] == nil
         readsAddress =
-            !isPlain || source.enforcement != nil || !source.headerMapping.isEmpty || source.replyTarget != nil
+            mappers.needsHeaders || source.enforcement != nil || !source.headerMapping.isEmpty
+            || source.replyTarget != nil
             || source.acknowledgementRequests?.filter != nil || constantContext == nil
     }
 }

@@ -120,8 +120,7 @@ final class ConnectionInbox: Sendable {
         let message = InboxMessage(
             id: engine.makeRecordID(), message: letter.message, attempts: 0, nextAttemptAt: clock.now)
         insert(message, phase: .waiting)
-        let ticket = engine.keep([.inboxPut(message), .deadLetterRemove(id: letter.id)])
-        engine.commitSoon()
+        let ticket = engine.keep([.inboxPut(message), .deadLetterRemove(id: letter.id)], commitsSoon: true)
         engine.gate.whenKnown(ticket) { [self] outcome in
             if outcome == .committed { runAgain(message.id) } else { forget(message.id) }
         }

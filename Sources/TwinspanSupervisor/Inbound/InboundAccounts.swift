@@ -74,7 +74,7 @@ final class InboundAccounts: Sendable {
     func failed(_ stage: InboundStage, _ error: TwinspanError, _ origin: SignalOrigin) {
         let (place, recorded, doing) = Self.place(stage, error, origin)
         let text = "Ran into a failure when \(doing): \(error.message) \(error.description ?? "")"
-        recorder.count(place, recorded, isFailure: true)
+        recorder.count(place, recorded, isFailure: true, address: origin.address)
         recorder.note(note(place, recorded, isFailure: true, text, origin, reason: error.code))
         trouble.warn(
             "message refused", reason: error.code,

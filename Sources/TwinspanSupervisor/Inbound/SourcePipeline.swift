@@ -19,6 +19,7 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
     private let carrier: InboundCarrier
     /// Of the batch whose commit is awaited.
     private var tally: BatchTally
+    private var successes = SuccessBudget()
     /// Why that batch is refused, when it is.
     private var refusal = Refusal.store
 
@@ -46,9 +47,9 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
             return Self.refused
         }
         let isTapped = accounts.recorder.isTapped
-        // Older successes would be gone from the ring before anybody has seen them.
         let firstLogged =
-            accounts.recorder.logsSuccesses ? max(0, batch.count - ConnectionRecorder.ringCapacity) : batch.count
+            accounts.recorder.logsSuccesses
+            ? batch.count - successes.take(batch.count, at: carrier.clock.monotonic) : batch.count
         batch.bytes.withUnsafeBytes { bytes in
             for index in batch.messages.indices where !tally.isRefused {
                 carrier.carry(
@@ -108,5 +109,28 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
                     .source(told.source), .acknowledged, "Message was acknowledged.",
                     correlationID: told.correlationID))
         }
+    }
+}
+
+/// How many successes are worth a note in the log. The ring has room for a few, so that under load nearly all of them
+/// would be gone before anybody has seen them; putting them into words would cost more than the messages.
+struct SuccessBudget {
+    /// Messages a second that are told of under load.
+    static let rate: UInt64 = 100
+    private var available = UInt64(ConnectionRecorder.ringCapacity)
+    private var filledAt: UInt64 = 0
+
+    /// How many of the last messages of a batch are told of.
+    mutating func take(_ count: Int, at now: UInt64) -> Int {
+        let most = UInt64(ConnectionRecorder.ringCapacity)
+        let share = 1_000_000_000 / Self.rate
+        let gained = (now &- filledAt) / share
+        if gained > 0 {
+            available = min(most, available + min(gained, most))
+            filledAt = gained >= most ? now : filledAt + gained * share
+        }
+        let taken = min(UInt64(count), available)
+        available -= taken
+        return Int(taken)
     }
 }
