@@ -12,9 +12,12 @@ enum ScriptPrelude {
     /// Evaluates to an object with these functions.
     ///
     /// `incoming(text, bytes, head)` gives one line of JSON per message, or undefined. `head` is the JSON of the
-    /// content type and the headers. `outgoing(text)` gives one text, or an array of it and the binary payloads, or
-    /// undefined. The text begins with a line of numbers: per message the length of the payload, -1 for the next binary one, the
-    /// number of headers, and the lengths of their names and values; behind it stand all of these in their order.
+    /// content type and the headers.
+    ///
+    /// `outgoing(text)` gives one text, or an array of it and the binary payloads, or undefined. The text begins with a
+    /// line of numbers: per message the length of the payload, -1 for the next binary one, the number of headers, and
+    /// the lengths of their names and values; behind it stand all of these in their order.
+    ///
     /// `describe(exception)` gives an array of texts: its own, its stack, its file and its line.
     private static let text = #"""
         (function (global) {
