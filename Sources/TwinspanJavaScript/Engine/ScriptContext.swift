@@ -161,10 +161,8 @@ final class ScriptContext {
     /// A string of UTF-8; undefined if the bytes are no UTF-8.
     func string(_ bytes: UnsafeRawBufferPointer) -> Value? {
         defer { if units.count > Self.unitsKept { units = [] } }
-        guard UTF16Text.widen(bytes, into: &units) else { return library.undefined(context) }
-        guard let text = units.withUnsafeBufferPointer({ library.makeText($0.baseAddress, $0.count) }) else {
-            return nil
-        }
+        guard let count = UTF16Text.widen(bytes, into: &units) else { return library.undefined(context) }
+        guard let text = units.withUnsafeBufferPointer({ library.makeText($0.baseAddress, count) }) else { return nil }
         defer { library.releaseText(text) }
         return library.makeString(context, text)
     }

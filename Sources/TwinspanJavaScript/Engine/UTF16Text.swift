@@ -2,27 +2,32 @@
 // times slower and go wrong at a NUL and at bytes that are no text (see `JavaScriptEngineLibrary`).
 
 enum UTF16Text {
-    /// Appends the UTF-16 of a text in UTF-8.
-    /// - Returns: false if the bytes are no UTF-8; then `units` holds nothing of use.
-    static func widen(_ bytes: UnsafeRawBufferPointer, into units: inout [UInt16]) -> Bool {
-        units.removeAll(keepingCapacity: true)
-        units.reserveCapacity(bytes.count)
-        var index = 0
-        while index < bytes.count {
-            let plain = plainPrefix(bytes, from: index)
-            units.append(contentsOf: bytes[index..<plain].lazy.map { UInt16($0) })
-            index = plain
-            guard index < bytes.count else { break }
-            guard let (scalar, length) = scalar(in: bytes, at: index) else { return false }
-            if scalar < 0x10000 {
-                units.append(UInt16(scalar))
-            } else {
-                units.append(UInt16(0xD800 + (scalar - 0x10000) >> 10))
-                units.append(UInt16(0xDC00 + (scalar - 0x10000) & 0x3FF))
+    /// Writes the UTF-16 of a text in UTF-8 to the beginning of `units`, which grows where it must.
+    /// - Returns: the number of units; nil if the bytes are no UTF-8.
+    static func widen(_ bytes: UnsafeRawBufferPointer, into units: inout [UInt16]) -> Int? {
+        // No character has more units than bytes.
+        if units.count < bytes.count { units = [UInt16](repeating: 0, count: bytes.count) }
+        return units.withUnsafeMutableBufferPointer { units in
+            var (index, count) = (0, 0)
+            while index < bytes.count {
+                let plain = plainPrefix(bytes, from: index)
+                for position in 0..<plain - index { units[count + position] = UInt16(bytes[index + position]) }
+                count += plain - index
+                index = plain
+                guard index < bytes.count else { break }
+                guard let (scalar, length) = scalar(in: bytes, at: index) else { return nil }
+                index += length
+                if scalar < 0x10000 {
+                    units[count] = UInt16(scalar)
+                    count += 1
+                } else {
+                    units[count] = UInt16(0xD800 + (scalar - 0x10000) >> 10)
+                    units[count + 1] = UInt16(0xDC00 + (scalar - 0x10000) & 0x3FF)
+                    count += 2
+                }
             }
-            index += length
+            return count
         }
-        return true
     }
 
     /// The UTF-8 of UTF-16; half a surrogate pair becomes U+FFFD.
