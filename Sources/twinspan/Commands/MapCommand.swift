@@ -49,7 +49,8 @@ struct MapCommand: ParsableCommand {
         }
         let trace = try MessageTrace(
             payload: StandardInput.readAll(), address: try chooseAddress(chosen.sources[source - 1]),
-            qos: UInt8(qos), connection: chosen, sourceIndex: source - 1, clock: SystemClock())
+            qos: UInt8(qos), connection: chosen, sourceIndex: source - 1, clock: SystemClock(),
+            mappers: Mappers.all)
         StandardOutput.write(json ? trace.json.text + "\n" : trace.text)
         if !trace.isSuccess { throw ExitCode(1) }
     }

@@ -48,7 +48,7 @@ final class TwinspanService: Sendable {
         }
         let fleet = ConnectionFleet(
             environment: SupervisorEnvironment(
-                engine: engine, clock: clock, adapters: Adapters.all, logger: logger,
+                engine: engine, clock: clock, adapters: Adapters.all, logger: logger, mappers: Mappers.all,
                 payloadBytesMax: payloadBytesMax))
         let reloader = ConnectionReloader(
             paths: connectionPaths, fleet: fleet, logger: logger, grace: Self.grace)
