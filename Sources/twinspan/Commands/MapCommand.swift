@@ -55,7 +55,8 @@ struct MapCommand: ParsableCommand {
     }
 
     private func chooseConnection() throws -> Connection {
-        let loaded = ConnectionFiles.load(paths: [file], rules: Adapters.bindingRules)
+        let loaded = ConnectionFiles.load(
+            paths: [file], rules: Adapters.bindingRules, mappers: Mappers.rules, scripts: "./mappers")
         if !loaded.diagnostics.isEmpty {
             let report = DiagnosticReport(loaded.diagnostics, fileCount: loaded.files.count)
             StandardError.write(report.text(isColoured: StandardError.isTerminal))
