@@ -211,6 +211,20 @@ struct ModelRulesTests {
         #expect(lonely.count == 2 && lonely.allSatisfy { $0.contains("has no effect without") })
     }
 
+    @Test("a consumer group knows the id of the connection and nothing else")
+    func groupID() {
+        var limits = ConnectionLimits()
+        limits.servedTypes = [.kafka]
+        func messages(_ group: String) -> [String] {
+            let text =
+                "{id: a, connectionType: kafka, uri: 'tcp://h:1', specificConfig: {groupId: '\(group)'}, "
+                + "targets: [{address: x, authorizationContext: [s], topics: [_/_/things/twin/events]}]}"
+            return loadConnections(["c/a.yaml": text], limits: limits).diagnostics.map(\.message)
+        }
+        #expect(messages("g-{{ connection:id }}") == [])
+        #expect(messages("{{ thing:id }}").first?.contains("'thing:id' cannot be used in a consumer group id") == true)
+    }
+
     @Test("labels are unique over all connections")
     func labels() {
         func text(_ id: String, _ label: String) -> String {

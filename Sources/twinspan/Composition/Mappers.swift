@@ -47,3 +47,8 @@ enum Mappers {
         return Int(text[place.upperBound...].prefix { $0.isNumber })
     }
 }
+
+extension Adapters {
+    /// What this process serves, for connections that come over HTTP.
+    static let readingRules = ReadingRules(bindings: bindingRules, mappers: Mappers.rules)
+}
