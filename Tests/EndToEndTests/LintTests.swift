@@ -163,7 +163,7 @@ extension EndToEnd {
             let file = directory.path + "/plant.yaml"
             #expect(try Self.run(["init", "mqtt", "-o", file], in: directory.path).0 == 0)
             let (code, output) = try Self.run(["lint", file], in: directory.path)
-            #expect(code == 0 && output == "no problems in 1 file\n", "\(output)")
+            #expect(code == 0 && output.hasSuffix("no problems in 1 file\n"), "\(output)")
             let again = try Self.run(["init", "kafka", "-o", file], in: directory.path)
             #expect(again.0 == 1 && again.1.contains("it exists already"), "\(again.1)")
             let unknown = try Self.run(["init", "mqqt"], in: directory.path)
