@@ -36,7 +36,8 @@ struct Twinspan: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             ServeCommand.self, LintCommand.self, MapCommand.self, ParseCommand.self, SimulateCommand.self,
-            InitCommand.self, SchemaCommand.self, ImportCommand.self, HashPasswordCommand.self, DemoCommand.self,
+            InitCommand.self, SchemaCommand.self, ImportCommand.self, StatusCommand.self, LogsCommand.self,
+            TapCommand.self, HashPasswordCommand.self, DemoCommand.self,
         ])
 }
 
