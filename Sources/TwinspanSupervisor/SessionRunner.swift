@@ -27,6 +27,8 @@ final class SessionRunner: SessionObserver {
     private let logger: Logger
     /// Whether a session may be started; a consumer waits here while the store is closed.
     private let mayRun: @Sendable () -> Bool
+    /// Called on the session's thread whenever it has opened.
+    private let whenOpen: @Sendable () -> Void
     private let status: Mutex<SessionStatus>
     private let isStopping = Atomic<Bool>(false)
     private let doorbell = Doorbell()
@@ -34,8 +36,10 @@ final class SessionRunner: SessionObserver {
 
     init(
         session: any BrokerSession, role: String, isFailoverEnabled: Bool, clock: any EngineClock,
-        counters: ConnectionCounters, logger: Logger, mayRun: @escaping @Sendable () -> Bool
+        counters: ConnectionCounters, logger: Logger, mayRun: @escaping @Sendable () -> Bool,
+        whenOpen: @escaping @Sendable () -> Void = {}
     ) {
+        self.whenOpen = whenOpen
         self.session = session
         self.role = role
         self.isFailoverEnabled = isFailoverEnabled
@@ -149,6 +153,7 @@ final class SessionRunner: SessionObserver {
             return status.attempts
         }
         logger.info("connection open", metadata: attempts > 0 ? ["attempts": "\(attempts + 1)"] : [:])
+        whenOpen()
     }
 
     func warned(_ failure: BrokerFailure) {
