@@ -58,6 +58,8 @@ final class PipelineRig: Sendable {
         _ connection: Connection, isConnected: Bool = true, mappers: MapperRegistry = .builtIn,
         _ body: (WayOut) throws -> Void
     ) throws {
+        // What was committed before is published before the pipeline subscribes.
+        rig.engine.leadership.withLock { _ in }
         let wayOut = try WayOut(connection, self, isConnected: isConnected, mappers: mappers)
         let pipeline = wayOut.pipeline
         let worker = WorkerThread(name: "targets") { pipeline.run() }
