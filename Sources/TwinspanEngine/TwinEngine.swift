@@ -26,17 +26,23 @@ public struct EngineSettings: Sendable {
     /// Bytes of hot things kept in memory.
     public var cacheBytes: Int
     public var retention: JournalRetention
+    public var deadLetters: DeadLetterRetention
+    /// A place in the journal that nobody has claimed for so long is forgotten.
+    public var orphanedReaderAge: Duration
     /// Number of locks things are spread over; a power of two.
     public var shards: Int
 
     public init(
         limits: TwinLimits = TwinLimits(), cacheBytes: Int = 256 << 20,
-        retention: JournalRetention = JournalRetention(bytes: 4 << 30, age: .seconds(7 * 86_400)), shards: Int = 32
+        retention: JournalRetention = JournalRetention(bytes: 4 << 30, age: .seconds(7 * 86_400)), shards: Int = 32,
+        deadLetters: DeadLetterRetention = DeadLetterRetention(), orphanedReaderAge: Duration = .seconds(7 * 86_400)
     ) {
         self.limits = limits
         self.cacheBytes = cacheBytes
         self.retention = retention
         self.shards = shards
+        self.deadLetters = deadLetters
+        self.orphanedReaderAge = orphanedReaderAge
     }
 }
 
@@ -60,6 +66,12 @@ public final class TwinEngine: Sendable {
     /// Held by the thread that commits (lock order: before everything else).
     let leadership = Mutex<Void>(())
     let needsRecovery = Atomic<Bool>(false)
+    /// Whether records are taken; held while they get their sequence (lock order: as a shard).
+    let recordIntake = Mutex<Bool>(false)
+    let newestRecordID = Atomic<Int64>(0)
+    /// Names of the readers of the journal that somebody works for.
+    let readerClaims = Mutex<Set<String>>([])
+    let eventHeadersKept = Atomic<Bool>(false)
 
     public init(store: any TwinStore, clock: any EngineClock, settings: EngineSettings) {
         precondition(settings.shards.nonzeroBitCount == 1, "the number of shards must be a power of two")

@@ -11,13 +11,17 @@ final class JournalWriter {
     private let begin: Statement
     private let end: Statement
     private let insertRecord: Statement
+    /// The same with the headers of the event; apart, so that what is not kept costs nothing.
+    private let insertWithHeaders: Statement
+    let records: RecordWriter
     /// Running total of record bytes, stored with every record.
     private(set) var position: Int64
     /// The path of the record that is being written; kept for its memory.
     private var pathText: [UInt8] = []
 
-    init(_ owner: WriterConnection, position: Int64) throws(StoreFailure) {
+    init(_ owner: WriterConnection, position: Int64, records: RecordWriter) throws(StoreFailure) {
         self.owner = owner
+        self.records = records
         let connection = owner.handle
         self.position = position
         begin = try Statement(connection, "BEGIN IMMEDIATE")
@@ -26,29 +30,43 @@ final class JournalWriter {
             connection,
             "INSERT INTO journal (sequence, kind, entity, revision, action, time, path, value, position, metadata)"
                 + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        insertWithHeaders = try Statement(
+            connection,
+            "INSERT INTO journal"
+                + " (sequence, kind, entity, revision, action, time, path, value, position, metadata, headers)"
+                + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
     }
 
     /// Appends a batch in one transaction.
     func commit(_ batch: CommitBatch) throws(StoreFailure) {
         let positionBefore = position
+        records.begin(batch.firstSequence)
         try begin.run()
         do throws(StoreFailure) {
             var sequence = batch.firstSequence
             for change in batch.changes {
-                try insert(change, sequence)
+                try insert(change, sequence, batch)
                 sequence += 1
             }
+            if records.hasChanges { try records.finish(batch) }
             try end.run()
         } catch {
             position = positionBefore
             owner.rollBack()
+            records.rolledBack()
             throw error
         }
+        records.committed()
     }
 
-    private func insert(_ change: TwinChange, _ sequence: Int64) throws(StoreFailure) {
-        let statement = insertRecord
+    private func insert(_ change: TwinChange, _ sequence: Int64, _ batch: CommitBatch) throws(StoreFailure) {
+        let statement = batch.keepsHeaders ? insertWithHeaders : insertRecord
         statement.bind(1, sequence)
+        if batch.keepsHeaders, !change.isRecords {
+            let headers = KeptHeaders(of: change).bytes
+            position += Int64(headers.count)
+            statement.bind(11, copying: headers)
+        }
         switch change.content {
         case .thing(let event, _):
             try insert(
@@ -58,6 +76,7 @@ final class JournalWriter {
             try insert(
                 statement, JournalKind.policy, event.policyID.text, event.revision, event.action, event.timestamp,
                 event.path, event.value)
+        case .records(let content): try records.apply(content, sequence, at: batch.time)
         }
     }
 

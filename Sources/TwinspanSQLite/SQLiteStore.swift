@@ -19,7 +19,7 @@ public enum Durability: String, Sendable, CaseIterable {
 /// The store of one data directory.
 public final class SQLiteStore: TwinStore {
     /// What is open between `open` and `close` and may be used by any thread.
-    private struct Connections {
+    struct Connections {
         let twins: DatabasePool
         let journal: DatabasePool
         let checkpointer: Checkpointer
@@ -27,9 +27,10 @@ public final class SQLiteStore: TwinStore {
 
     private let directory: DataDirectory
     private let durability: Durability
-    private let connections = Mutex<Connections?>(nil)
+    let connections = Mutex<Connections?>(nil)
     // The writers are confined to the threads that `TwinStore` names; opening and closing excludes both.
     nonisolated(unsafe) private var writer: WriterConnection?
+    nonisolated(unsafe) private(set) var recordWriter: RecordWriter?
     nonisolated(unsafe) private var journalWriter: JournalWriter?
     nonisolated(unsafe) private var journalIndex: JournalIndex?
     nonisolated(unsafe) private var rowTables: RowTables?
@@ -43,6 +44,10 @@ public final class SQLiteStore: TwinStore {
     nonisolated(unsafe) private var purgedBefore: Int64 = 0
     /// Whether retention waits for rows to become durable.
     private let isTrimWaiting = Atomic<Bool>(false)
+    /// What has to be restored when a commit that was refused has reached the disk; outlives the connections.
+    nonisolated(unsafe) private let undo = RecordUndo()
+    /// `RecordWriter.loads`, for all threads.
+    let recordLoads = Mutex(RecordLoads())
     private let measures = Mutex(StoreMeasures())
 
     /// Takes the data directory; creates it when it is missing. Throws when another process holds it.
@@ -66,14 +71,20 @@ public final class SQLiteStore: TwinStore {
         for schema in Schema.allCases { try asStoreFailure { try prepareFile(schema) } }
         let writer = try WriterConnection(path: directory.path(of: .journal), isSynced: durability == .full)
         let rows = try WriterConnection(path: directory.path(of: .twins), isSynced: false)
-        if let committed { try writer.run("DELETE FROM journal WHERE sequence > \(committed)") }
+        let records = try RecordWriter(writer, undo: undo)
+        if let committed { try records.discard(after: committed) }
         let tables = try RowTables(rows, path: directory.path(of: .twins))
         durableRows.store(tables.durableCursor, ordering: .releasing)
         let last = try writer.integers("SELECT max(sequence) FROM journal")?[0] ?? 0
         // Retention may have emptied the journal; then the rows are complete and tell where it ended.
-        lastSequence = max(last, tables.durableCursor)
+        lastSequence = max(last, tables.durableCursor, records.position.newestSequence)
         try readJournalStart(writer)
-        journalWriter = try JournalWriter(writer, position: try lastPosition(writer))
+        if journalStart.sequence > lastSequence { try records.noteEmptied(upTo: lastSequence) }
+        firstSequence.store(records.position.trimmed + 1, ordering: .releasing)
+        try records.readLoads(keeping: recordLoads.withLock { $0.deadLettersExpired })
+        publishLoads(records)
+        journalWriter = try JournalWriter(writer, position: try lastPosition(writer), records: records)
+        recordWriter = records
         journalIndex = try JournalIndex(rows)
         rowTables = tables
         self.writer = writer
@@ -81,7 +92,9 @@ public final class SQLiteStore: TwinStore {
         connections.withLock { $0 = opened }
         if committed == nil { directory.reserveBallast() }
         updateMeasures()
-        return StorePosition(lastSequence: lastSequence, rowsCursor: tables.durableCursor)
+        return StorePosition(
+            lastSequence: lastSequence, rowsCursor: tables.durableCursor,
+            newestRecordID: records.position.newestID)
     }
 
     /// Creates a file or brings its schema up to date.
@@ -142,6 +155,7 @@ public final class SQLiteStore: TwinStore {
         // What is not indexed yet is indexed after the next start.
         journalIndex = nil
         journalWriter = nil
+        recordWriter = nil
         writer = nil
         rowTables?.makeDurable()
         rowTables = nil
@@ -156,8 +170,21 @@ public final class SQLiteStore: TwinStore {
 
     public func commit(_ batch: CommitBatch) throws(StoreFailure) {
         guard let journalWriter else { throw Self.closedFailure }
+        let wasEmpty = journalStart.sequence > lastSequence
         try journalWriter.commit(batch)
         lastSequence = batch.lastSequence
+        if wasEmpty {
+            // Only what has a row begins the journal.
+            let index = batch.changes.firstIndex { !$0.isRecords }
+            journalStart.sequence = batch.firstSequence + Int64(index ?? batch.changes.count)
+        }
+        if batch.recordCount > 0 { publishLoads(journalWriter.records) }
+    }
+
+    /// Shows all threads how much is stored beside events.
+    func publishLoads(_ records: RecordWriter) {
+        let loads = records.loads
+        recordLoads.withLock { $0 = loads }
     }
 
     public func write(_ rows: RowBatch) throws(StoreFailure) {
@@ -207,7 +234,7 @@ public final class SQLiteStore: TwinStore {
     public func trimJournal(
         _ retention: JournalRetention, now: Timestamp, limit: Int
     ) throws(StoreFailure) -> Int {
-        guard let journalWriter, let writer else { throw Self.closedFailure }
+        guard let journalWriter, let recordWriter, let writer else { throw Self.closedFailure }
         let oldest = now.milliseconds - Int64(retention.age / .milliseconds(1))
         let excess = journalWriter.position - journalStart.position - retention.bytes
         let durable = durableRows.load(ordering: .acquiring)
@@ -216,15 +243,20 @@ public final class SQLiteStore: TwinStore {
             isTrimWaiting.store(true, ordering: .releasing)
         }
         // Only as many records as one transaction may delete are looked at, from the journal's start.
+        // Not as many sequences: records beside events leave gaps.
         let last = try writer.integers(
-            "SELECT max(sequence) FROM journal WHERE sequence <= ? AND (position <= ? OR time < ?)",
-            min(retention.keepAbove, durable, journalStart.sequence + Int64(limit) - 1),
+            """
+            SELECT max(sequence) FROM
+                (SELECT sequence, position, time FROM journal WHERE sequence <= ? ORDER BY sequence LIMIT ?)
+            WHERE position <= ? OR time < ?
+            """,
+            min(retention.keepAbove, durable), Int64(limit),
             excess > 0 ? journalStart.position + excess : -1, oldest)
         guard let last else { return 0 }
-        try writer.run("DELETE FROM journal WHERE sequence <= \(last[0])")
-        let count = writer.changeCount
+        let count = try recordWriter.trimJournal(upTo: last[0])
         try readJournalStart(writer)
-        firstSequence.store(journalStart.sequence, ordering: .releasing)
+        firstSequence.store(last[0] + 1, ordering: .releasing)
+        measures.withLock { $0.firstSequence = last[0] + 1 }
         return count
     }
 
@@ -239,7 +271,9 @@ public final class SQLiteStore: TwinStore {
 
     private func updateMeasures() {
         let bytes = (journalWriter?.position ?? 0) - journalStart.position
-        let records = max(lastSequence - journalStart.sequence + 1, 0)
+        // Every sequence was given to an event or to records, and trimming counts what it deletes.
+        let position = recordWriter?.position ?? RecordPosition()
+        let records = max(lastSequence - position.count - position.trimmedCount, 0)
         let fileBytes = Schema.allCases.reduce(Int64(0)) { sum, schema in
             let path = directory.path(of: schema)
             return sum + DataDirectory.size(of: path) + DataDirectory.size(of: path + "-wal")
@@ -248,10 +282,11 @@ public final class SQLiteStore: TwinStore {
             measures.journalBytes = max(bytes, 0)
             measures.journalRecords = records
             measures.fileBytes = fileBytes
+            measures.firstSequence = position.trimmed + 1
         }
     }
 
-    private static let closedFailure = StoreFailure(kind: .other, description: "the store is closed")
+    static let closedFailure = StoreFailure(kind: .other, description: "the store is closed")
 
     // MARK: Readers
 
@@ -281,19 +316,31 @@ public final class SQLiteStore: TwinStore {
 
     public func journal(after sequence: Int64, limit: Int) throws(StoreFailure) -> [JournalRecord] {
         try read(\.journal) { db in
-            let rows = try Row.fetchCursor(
-                db,
+            let statement = try db.cachedStatement(
                 sql: """
-                    SELECT sequence, kind, entity, revision, action, time, path, value, metadata
+                    SELECT sequence, kind, entity, revision, action, time, path, value, metadata, headers
                     FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?
-                    """, arguments: [sequence, limit])
+                    """)
+            let rows = try Row.fetchCursor(statement, arguments: [sequence, limit])
             var records: [JournalRecord] = []
-            while let row = try rows.next() { records.append(try Self.record(row)) }
+            while let row = try rows.next() { records.append(try Self.journalRecord(row)) }
             return records
         }
     }
 
     public func measure() -> StoreMeasures { measures.withLock { $0 } }
+
+    public var records: any RecordStore { self }
+
+    private static func journalRecord(_ row: Row) throws -> JournalRecord {
+        var record = try record(row)
+        if let bytes = row.bytes(9) {
+            let kept = try KeptHeaders(bytes: bytes)
+            record.headers = kept.headers
+            record.origin = kept.origin
+        }
+        return record
+    }
 
     private static func record(_ row: Row) throws -> JournalRecord {
         let sequence: Int64 = row[0]
@@ -333,7 +380,7 @@ public final class SQLiteStore: TwinStore {
         return bytes.map { JSONText(uncheckedBytes: [UInt8]($0)) }
     }
 
-    private func read<Value>(
+    func read<Value>(
         _ file: KeyPath<Connections, DatabasePool>, _ body: (Database) throws -> Value
     ) throws(StoreFailure) -> Value {
         guard let readers = connections.withLock({ $0?[keyPath: file] }) else { throw Self.closedFailure }

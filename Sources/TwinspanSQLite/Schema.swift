@@ -10,7 +10,7 @@ enum Schema: String, CaseIterable {
     case twins
 
     /// The newest version this program knows.
-    static let version = 2
+    static let version = 3
 
     /// Bytes of a page. A commit appends to the journal and writes at least one page, so small ones halve what goes to
     /// the disk at one message per commit; rows are written many at a time and like larger ones (ARCHITECTURE.md).
@@ -49,6 +49,8 @@ enum Schema: String, CaseIterable {
         }
         // The metadata of a thing; NULL when it has none.
         migrator.registerMigration("v2") { db in try db.execute(sql: "ALTER TABLE thing ADD COLUMN metadata BLOB") }
+        // Both files share the number; only the journal has changed.
+        migrator.registerMigration("v3") { _ in }
         return migrator
     }
 
@@ -67,8 +69,37 @@ enum Schema: String, CaseIterable {
         }
         // The whole metadata of a thing where the event has changed it; NULL where it has not.
         migrator.registerMigration("v2") { db in try db.execute(sql: "ALTER TABLE journal ADD COLUMN metadata BLOB") }
+        migrator.registerMigration("v3") { db in try db.execute(sql: recordTables) }
         return migrator
     }
+
+    /// What is stored beside events. `position` has one row: the newest sequence that records have used and how many
+    /// they have used, how far the journal is trimmed and how many records that were, and the greatest record id.
+    /// What is small stands before the payload, so that nobody who wants only that reads the payload's pages.
+    private static let recordTables = """
+        ALTER TABLE journal ADD COLUMN headers BLOB;
+        CREATE TABLE position (
+            records INTEGER NOT NULL, record_count INTEGER NOT NULL,
+            trimmed INTEGER NOT NULL, trimmed_count INTEGER NOT NULL, newest_id INTEGER NOT NULL);
+        INSERT INTO position
+            SELECT 0, 0, coalesce(min(sequence), 1) - 1, coalesce(min(sequence), 1) - 1, 0 FROM journal;
+        CREATE TABLE inbox (
+            id INTEGER PRIMARY KEY, connection TEXT NOT NULL, bytes INTEGER NOT NULL, attempts INTEGER NOT NULL,
+            next_attempt INTEGER, error TEXT, source INTEGER NOT NULL, address TEXT NOT NULL, qos INTEGER NOT NULL,
+            retained INTEGER NOT NULL, received INTEGER NOT NULL, headers BLOB NOT NULL, payload BLOB NOT NULL);
+        CREATE INDEX inbox_connection ON inbox (connection, id, bytes);
+        CREATE TABLE dead_letter (
+            id INTEGER PRIMARY KEY, connection TEXT NOT NULL, bytes INTEGER NOT NULL, attempts INTEGER NOT NULL,
+            died INTEGER NOT NULL, stage TEXT NOT NULL, correlation TEXT, error BLOB NOT NULL, source INTEGER NOT NULL,
+            address TEXT NOT NULL, qos INTEGER NOT NULL, retained INTEGER NOT NULL, received INTEGER NOT NULL,
+            headers BLOB NOT NULL, payload BLOB NOT NULL);
+        CREATE INDEX dead_letter_connection ON dead_letter (connection, id, bytes);
+        CREATE TABLE reader (
+            name TEXT PRIMARY KEY NOT NULL, sequence INTEGER NOT NULL, claimed INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE connection (
+            id TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, created INTEGER NOT NULL,
+            modified INTEGER NOT NULL, text BLOB NOT NULL);
+        """
 }
 
 extension JournalKind {

@@ -67,9 +67,73 @@ final class Statement {
         }
     }
 
+    /// Binds a number that may be absent.
+    func bind(_ index: Int32, optional number: Int64?) {
+        if let number { bind(index, number) } else { sqlite3_bind_null(handle, index) }
+    }
+
+    /// Binds a copy of text that may be absent. For what is not on the path of every message.
+    func bind(_ index: Int32, copying text: String?) {
+        guard var text else {
+            sqlite3_bind_null(handle, index)
+            return
+        }
+        text.withUTF8 { buffer in
+            let start = UnsafeRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: CChar.self)
+            sqlite3_bind_text(handle, index, start ?? Self.nothing, Int32(buffer.count), Self.copied)
+        }
+    }
+
+    /// Binds a copy of bytes; an empty array is an empty blob, not NULL.
+    func bind(_ index: Int32, copying bytes: [UInt8]) {
+        if bytes.isEmpty {
+            sqlite3_bind_zeroblob(handle, index, 0)
+        } else {
+            sqlite3_bind_blob(handle, index, bytes, Int32(bytes.count), Self.copied)
+        }
+    }
+
+    /// SQLite's mark for what it has to copy before the call returns.
+    private static let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+    nonisolated(unsafe) private static let nothing: UnsafePointer<CChar> = {
+        let place = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
+        place.initialize(to: 0)
+        return UnsafePointer(place)
+    }()
+
+    /// Reads the first row of the result, if there is one, and makes the statement ready for the next run.
+    func first<Value>(
+        _ read: (Statement) throws(StoreFailure) -> Value
+    ) throws(StoreFailure) -> Value? {
+        defer { sqlite3_reset(handle) }
+        let code = sqlite3_step(handle)
+        guard code == SQLITE_ROW else {
+            try check(code)
+            return nil
+        }
+        return try read(self)
+    }
+
+    /// Reads all rows of the result one by one.
+    func each(_ read: (Statement) throws(StoreFailure) -> Void) throws(StoreFailure) {
+        defer { sqlite3_reset(handle) }
+        while true {
+            let code = sqlite3_step(handle)
+            guard code == SQLITE_ROW else { return try check(code) }
+            try read(self)
+        }
+    }
+
     /// Runs the statement to its end and makes it ready for the next run.
     func run() throws(StoreFailure) {
         try check(step())
+    }
+
+    /// The same, and gives the copies of what was bound back.
+    func runAndForget() throws(StoreFailure) {
+        let code = step()
+        sqlite3_clear_bindings(handle)
+        try check(code)
     }
 
     /// Runs the statement with what is bound and makes it ready for the next run; returns the result code.

@@ -62,6 +62,13 @@ final class WriterConnection {
         return sqlite3_column_text(statement.handle, 0).map { String(cString: $0) }
     }
 
+    /// The text of the first column of all rows.
+    func strings(_ sql: String) throws(StoreFailure) -> [String] {
+        var result: [String] = []
+        try Statement(handle, sql).each { row throws(StoreFailure) in result.append(row.string(0) ?? "") }
+        return result
+    }
+
     /// Number of rows the last statement changed.
     var changeCount: Int { Int(sqlite3_changes(handle)) }
 

@@ -72,7 +72,8 @@ final class ConnectionSupervisor: Sendable {
                     connection.sources.contains { $0.replyTarget != nil } ? environment.queueCapacity : 0
                 ) { $0 + ($1.queueLimit ?? environment.queueCapacity) }),
             byteCapacity: environment.queueBytes)
-        recorder = ConnectionRecorder(connection: connection, now: { clock.now })
+        recorder = ConnectionRecorder(
+            connection: connection, now: { clock.now }, monotonic: { clock.monotonic })
         acks = IssuedAcks(
             live: environment.engine.live, connection: connection,
             claims: AckClaims(

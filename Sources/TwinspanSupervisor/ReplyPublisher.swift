@@ -59,6 +59,7 @@ final class ReplyPublisher: Sendable {
     private let recorder: ConnectionRecorder
     private let clock: any EngineClock
     private let mappers: ReplyMappers
+    private let budget: NoteBudget
     private let diversions: DiversionBoard
     /// Does work on the thread of the way out; false when too much waits there already.
     private let later: @Sendable (@escaping @Sendable () -> Void) -> Bool
@@ -79,6 +80,7 @@ final class ReplyPublisher: Sendable {
         self.counters = counters
         self.recorder = recorder
         self.mappers = mappers
+        budget = NoteBudget(recorder, clock: clock)
         self.diversions = diversions
         self.later = later
     }
@@ -192,7 +194,7 @@ final class ReplyPublisher: Sendable {
         _ answer: Answer, _ stage: RecordedStage, _ message: @autoclosure () -> String, reason: String? = nil,
         isFailure: Bool = false
     ) {
-        guard isFailure || recorder.isTapped || recorder.logsSuccesses else { return }
+        guard isFailure || budget.wants(before: 0) else { return }
         let topic = answer.envelope.topic
         recorder.note(
             StageNote(

@@ -40,6 +40,7 @@ final class TargetPipeline: Sendable {
     /// Namespaces of twin events that some target wants; empty means all.
     private let namespaces: Set<String>
     private let errands = Errands()
+    private let budget: NoteBudget
     private let doorbell = Doorbell()
     private let isStopping = Atomic<Bool>(false)
     private let running = Atomic<Bool>(false)
@@ -67,6 +68,7 @@ final class TargetPipeline: Sendable {
         }
         self.deliveries = deliveries
         labels = surroundings.acks.claims.labels
+        budget = NoteBudget(surroundings.recorder, clock: surroundings.clock)
         turn = Mutex(Turn(tallies: Array(repeating: TargetTally(), count: deliveries.count)))
         let topics = deliveries.flatMap { $0.compiled.topics(.twinEvents) }
         // A topic without namespaces wants all of them, so the subscription can only narrow when every topic does.
@@ -190,13 +192,12 @@ final class TargetPipeline: Sendable {
             var outbox: [OutboundMessage] = []
             let end = min(start + Self.sliceCount, changes.count)
             outbox.reserveCapacity(end - start)
-            let notes = NoteLevel(around.recorder)
             for index in start..<end {
                 let change = changes[index]
                 guard case .thing(let event, _) = change.content, change.enforcer != nil else { continue }
                 let signal = OutgoingSignal.event(change, event)
                 if labels.isEmpty || isWanted(change, event) {
-                    deliver(signal, notes.wants(changes.count - index), &turn, &outbox)
+                    deliver(signal, changes.count - index - 1, &turn, &outbox)
                 } else {
                     acknowledgeWeakly(signal, ours(signal), "The signal is not for this connection.")
                 }
@@ -208,9 +209,8 @@ final class TargetPipeline: Sendable {
     private func deliver(_ signals: [LiveDelivery], _ turn: inout Turn) {
         guard !signals.isEmpty else { return }
         var outbox: [OutboundMessage] = []
-        let notes = NoteLevel(around.recorder)
         for (index, delivery) in signals.enumerated() {
-            deliver(.live(delivery.signal), notes.wants(signals.count - index), &turn, &outbox)
+            deliver(.live(delivery.signal), signals.count - index - 1, &turn, &outbox)
         }
         finish(&turn, outbox)
     }
@@ -222,9 +222,11 @@ final class TargetPipeline: Sendable {
     }
 
     /// Gives a signal to every target, and acknowledges for those that do not get it.
+    /// - Parameter remaining: how many signals the batch has behind it.
     private func deliver(
-        _ signal: OutgoingSignal, _ wantsNotes: Bool, _ turn: inout Turn, _ outbox: inout [OutboundMessage]
+        _ signal: OutgoingSignal, _ remaining: Int, _ turn: inout Turn, _ outbox: inout [OutboundMessage]
     ) {
+        let wantsNotes = budget.wants(before: remaining)
         let asked = ours(signal)
         // Labels that need no weak acknowledgement: their target publishes, or has failed.
         var answered: Set<AckLabel> = []
@@ -322,7 +324,7 @@ final class TargetPipeline: Sendable {
             var tally = TargetTally()
             tally.add(fate)
             tally.flush(.target(delivery.compiled.index), around)
-            guard fate.isFailure || NoteLevel(around.recorder).wants(1) else { continue }
+            guard fate.isFailure || budget.wants(before: 0) else { continue }
             for note in fate.notes(
                 delivery, correlationID: envelope.headers.correlationID, entityType: entityType,
                 entityID: envelope.topic.entityID)

@@ -158,4 +158,6 @@ public final class FaultyStore: TwinStore {
     }
 
     public func measure() -> StoreMeasures { inner.measure() }
+
+    public var records: any RecordStore { inner.records }
 }

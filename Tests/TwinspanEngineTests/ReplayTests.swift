@@ -180,4 +180,5 @@ final class EmptyStore: TwinStore {
     func policy(_ id: PolicyID) throws(StoreFailure) -> PolicyState? { nil }
     func journal(after sequence: Int64, limit: Int) throws(StoreFailure) -> [JournalRecord] { [] }
     func measure() -> StoreMeasures { StoreMeasures() }
+    let records: any RecordStore = NoRecords()
 }

@@ -38,4 +38,5 @@ final class MemoryStore: TwinStore {
     func trimJournal(_ retention: JournalRetention, now: Timestamp, limit: Int) throws(StoreFailure) -> Int { 0 }
     func journal(after sequence: Int64, limit: Int) throws(StoreFailure) -> [JournalRecord] { [] }
     func measure() -> StoreMeasures { StoreMeasures() }
+    let records: any RecordStore = NoRecords()
 }

@@ -11,6 +11,7 @@ final class CommitQueue: @unchecked Sendable {
     private var spare: [TwinChange] = []
     private var nextSequence: Int64 = 1
     private var bytes = 0
+    private var recordCount = 0
     private var isCommitterAsleep = false
     private var isWoken = false
     /// More than this many queued changes or bytes refuse new ones; sessions never come near it, because each waits for
@@ -49,6 +50,7 @@ final class CommitQueue: @unchecked Sendable {
         withLock {
             changes.removeAll()
             bytes = 0
+            recordCount = 0
             nextSequence = committed + 1
         }
     }
@@ -58,6 +60,7 @@ final class CommitQueue: @unchecked Sendable {
         withLock {
             changes.append(first)
             bytes += first.queuedBytes
+            if first.isRecords { recordCount += 1 }
             nextSequence += 1
             if let second {
                 changes.append(second)
@@ -102,7 +105,10 @@ final class CommitQueue: @unchecked Sendable {
             changes = []
             swap(&changes, &spare)
             bytes = 0
-            return CommitBatch(firstSequence: nextSequence - Int64(taken.count), changes: taken)
+            var batch = CommitBatch(firstSequence: nextSequence - Int64(taken.count), changes: taken)
+            batch.recordCount = recordCount
+            recordCount = 0
+            return batch
         }
     }
 

@@ -36,6 +36,8 @@ extension TwinEngine {
         }
         gate.start(at: position.lastSequence)
         queue.reset(to: position.lastSequence)
+        newestRecordID.store(position.newestRecordID, ordering: .releasing)
+        recordIntake.withLock { $0 = true }
         metrics.rowsWritten(0, cursor: position.lastSequence)
         conditionState.withLock { $0 = .open }
         rowWriter.start()
@@ -54,6 +56,7 @@ extension TwinEngine {
         }
         guard let thread else { return }
         thread.join()
+        recordIntake.withLock { $0 = false }
         live.stop()
         rowWriter.stop()
         conditionState.withLock { $0 = .stopped }
@@ -91,7 +94,7 @@ extension TwinEngine {
     }
 
     private func runCommitter() {
-        var lastTrim: UInt64 = 0
+        var upkeep = Upkeep(startedAt: clock.monotonic)
         var isTrimming = false
         while true {
             let isLast = isStopping.load(ordering: .acquiring)
@@ -99,7 +102,7 @@ extension TwinEngine {
             if !isLast, queue.depth == 0 { queue.waitForWork(patience: isTrimming ? Pace.trimming : Pace.idle) }
             leadership.withLock { _ in
                 round()
-                if !needsRecovery.load(ordering: .acquiring) { isTrimming = tidy(&lastTrim) }
+                if !needsRecovery.load(ordering: .acquiring) { isTrimming = tidy(&upkeep) }
                 // While stopping there is nobody to wait for: what could not be committed was never acknowledged.
                 if needsRecovery.load(ordering: .acquiring), !isLast { recover() }
             }
@@ -109,15 +112,16 @@ extension TwinEngine {
 
     /// What can wait for a moment: retention, checkpoints.
     /// Returns whether retention has more to delete.
-    private func tidy(_ lastTrim: inout UInt64) -> Bool {
+    private func tidy(_ upkeep: inout Upkeep) -> Bool {
         do throws(StoreFailure) {
             var isTrimming = false
-            if clock.monotonic &- lastTrim > Pace.trimNanoseconds {
-                let count = try store.trimJournal(settings.retention, now: clock.now, limit: Pace.trimLimit)
+            if clock.monotonic &- upkeep.lastTrim > Pace.trimNanoseconds {
+                let count = try trimJournal()
                 metrics.trimmed(count)
                 isTrimming = count == Pace.trimLimit
-                if !isTrimming { lastTrim = clock.monotonic }
+                if !isTrimming { upkeep.lastTrim = clock.monotonic }
             }
+            if try tidyRecords(&upkeep) { isTrimming = true }
             try store.maintain()
             return isTrimming
         } catch {
@@ -130,12 +134,17 @@ extension TwinEngine {
     private func commitQueued() throws(StoreFailure) {
         var batch = queue.take()
         guard !batch.changes.isEmpty else { return }
-        try store.commit(batch)
+        batch.keepsHeaders = keepsEventHeaders
+        if batch.recordCount > 0 {
+            try commitRecords(&batch)
+        } else {
+            try store.commit(batch)
+        }
         // Before the gate opens: from then on the cache may let these states go, and readers look into the backlog.
         let waiting = backlog.add(batch)
         // Counted first, so that whoever has his answer finds it counted.
         let waited = Int64((clock.monotonic &- batch.changes[0].madeAt) / 1000)
-        metrics.committed(changes: batch.changes.count, oldestWaited: waited)
+        metrics.committed(changes: batch.changes.count - batch.recordCount, oldestWaited: waited)
         gate.open(upTo: batch.lastSequence)
         hub.publish(batch)
         if waiting.isFirst || waiting.count >= RowWriter.rowsWaiting { rowWriter.ring() }
@@ -149,6 +158,7 @@ extension TwinEngine {
         metrics.commitFailed()
         for shard in shards { shard.content.withLock { $0.isOpen = false } }
         policies.content.withLock { $0.isOpen = false }
+        recordIntake.withLock { $0 = false }
         let committed = gate.committed
         queue.reset(to: committed)
         for shard in shards {
@@ -181,6 +191,7 @@ extension TwinEngine {
         // Policies first: a command of a shard that is open may need one at once.
         policies.content.withLock { $0.isOpen = true }
         for shard in shards { shard.content.withLock { $0.isOpen = true } }
+        recordIntake.withLock { $0 = true }
         conditionState.withLock { $0 = .open }
     }
 

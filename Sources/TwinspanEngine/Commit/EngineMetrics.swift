@@ -23,6 +23,10 @@ public final class EngineMetrics: Sendable {
         public var expiredRequests: Int64 = 0
         /// Answers and acknowledgements that nobody waited for, or not any more.
         public var lateAnswers: Int64 = 0
+        /// Dead letters that went because of their retention, or were too large to be kept.
+        public var deadLettersExpired: Int64 = 0
+        /// Places in the journal that were forgotten because nobody claimed them.
+        public var readersForgotten: Int64 = 0
     }
 
     private let state = Mutex(
@@ -55,5 +59,7 @@ public final class EngineMetrics: Sendable {
     func commitFailed() { state.withLock { $0.failedCommits += 1 } }
     func trimmed(_ count: Int) { state.withLock { $0.trimmed += Int64(count) } }
     func expired(_ count: Int) { state.withLock { $0.expiredRequests += Int64(count) } }
+    func deadLettersExpired(_ count: Int) { state.withLock { $0.deadLettersExpired += Int64(count) } }
+    func readersForgotten(_ count: Int) { state.withLock { $0.readersForgotten += Int64(count) } }
     func answerCameLate() { state.withLock { $0.lateAnswers += 1 } }
 }

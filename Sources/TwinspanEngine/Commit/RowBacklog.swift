@@ -42,15 +42,17 @@ final class RowBacklog: Sendable {
     /// Notes the states of a committed batch; returns how many rows gather, and whether these were the first.
     func add(_ batch: CommitBatch) -> (count: Int, isFirst: Bool) {
         content.withLock { content in
-            let isFirst = content.gathering.count == 0
+            let wasEmpty = content.gathering.count == 0
             for change in batch.changes {
                 switch change.content {
                 case .thing(let event, let after): content.gathering.things[event.thingID] = after
                 case .policy(let event, let after): content.gathering.policies[event.policyID] = after
+                case .records: break
                 }
             }
             content.gathering.upTo = batch.lastSequence
-            return (content.gathering.count, isFirst)
+            let count = content.gathering.count
+            return (count, wasEmpty && count > 0)
         }
     }
 

@@ -37,17 +37,22 @@ public protocol TwinStore: AnyObject, Sendable {
     func journal(after sequence: Int64, limit: Int) throws(StoreFailure) -> [JournalRecord]
     /// Sizes for metrics.
     func measure() -> StoreMeasures
+    /// What is stored beside events. Written by `commit`.
+    var records: any RecordStore { get }
 }
 
 /// Where a store stands when it is opened.
 public struct StorePosition: Sendable, Equatable {
-    /// The newest sequence in the journal; 0 for a new store.
+    /// The newest sequence that was given to an event or to records; 0 for a new store.
     public var lastSequence: Int64
     /// Rows are complete up to this sequence.
     public var rowsCursor: Int64
-    public init(lastSequence: Int64, rowsCursor: Int64) {
+    /// The greatest id of an inbox message or dead letter that was ever stored; 0 when there was none.
+    public var newestRecordID: Int64
+    public init(lastSequence: Int64, rowsCursor: Int64, newestRecordID: Int64 = 0) {
         self.lastSequence = lastSequence
         self.rowsCursor = rowsCursor
+        self.newestRecordID = newestRecordID
     }
 }
 
@@ -56,6 +61,14 @@ public struct CommitBatch: Sendable {
     /// The sequence of the first change.
     public var firstSequence: Int64
     public var changes: [TwinChange]
+    /// How many of the changes are records. They have sequences as all others, but no row in the journal.
+    public var recordCount = 0
+    /// Whether the headers of events are stored with them.
+    public var keepsHeaders = false
+    /// The time of the commit; given with records only.
+    public var time = Timestamp(milliseconds: 0)
+    /// How many bytes of dead letters stay when others are put.
+    public var deadLetterBytes = Int64.max
     public init(firstSequence: Int64, changes: [TwinChange]) {
         self.firstSequence = firstSequence
         self.changes = changes
@@ -81,9 +94,15 @@ public struct JournalRecord: Sendable {
     }
     public var sequence: Int64
     public var content: Content
-    public init(sequence: Int64, content: Content) {
+    /// The headers of its event; nil when they were not kept (`TwinEngine.keepsEventHeaders`).
+    public var headers: DittoHeaders?
+    /// The connection it came in through; nil also when headers were not kept.
+    public var origin: ConnectionID?
+    public init(sequence: Int64, content: Content, headers: DittoHeaders? = nil, origin: ConnectionID? = nil) {
         self.sequence = sequence
         self.content = content
+        self.headers = headers
+        self.origin = origin
     }
 }
 
@@ -107,6 +126,8 @@ public struct StoreMeasures: Sendable, Equatable {
     public var journalBytes: Int64 = 0
     public var journalRecords: Int64 = 0
     public var fileBytes: Int64 = 0
+    /// Everything from this sequence on is still in the journal; what was before it has been trimmed.
+    public var firstSequence: Int64 = 1
     public init() {}
 }
 

@@ -89,9 +89,11 @@ public final class EventHub: Sendable {
 
     /// Called by the committer, once per commit, in the order of the journal.
     func publish(_ batch: CommitBatch) {
+        let count = batch.changes.count - batch.recordCount
+        guard count > 0 else { return }
         let all = subscriptions.withLock { $0 }
         // Few changes for few subscribers are delivered where they were committed: waking a thread costs more.
-        let isShort = batch.changes.count * all.count <= Self.shortDeliveries
+        let isShort = count * all.count <= Self.shortDeliveries
         for subscription in all { subscription.offer(batch.changes, isShort: isShort) }
     }
 }

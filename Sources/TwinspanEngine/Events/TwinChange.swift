@@ -10,6 +10,8 @@ public final class TwinChange: Sendable {
     public enum Content: Sendable {
         case thing(ThingEvent, after: ThingState)
         case policy(PolicyEvent, after: PolicyState)
+        /// No change of an entity: what is stored beside events in the same transaction. Nobody is told of it.
+        case records([StoreRecord])
     }
 
     public let content: Content
@@ -69,6 +71,12 @@ public final class TwinChange: Sendable {
         switch content {
         case .thing(let event, _): 256 + (event.value?.bytes.count ?? 0) + (event.metadata?.bytes.count ?? 0)
         case .policy(let event, _): 256 + (event.value?.bytes.count ?? 0)
+        case .records(let records): records.reduce(256) { $0 + $1.byteCount }
         }
+    }
+
+    /// Whether it is records and no event.
+    public var isRecords: Bool {
+        if case .records = content { true } else { false }
     }
 }

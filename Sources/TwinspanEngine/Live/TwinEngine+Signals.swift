@@ -18,8 +18,8 @@ public struct SignalEnd: Sendable {
 }
 
 extension CommitTicket {
-    /// Of a signal that the engine does not take at the moment: whoever gave it in has to keep it.
-    static let refused = CommitTicket(sequence: .max, epoch: -1)
+    /// Of a signal or record that the engine does not take at the moment: whoever gave it in has to keep it.
+    public static let refused = CommitTicket(sequence: .max, epoch: -1)
 }
 
 extension TwinEngine {

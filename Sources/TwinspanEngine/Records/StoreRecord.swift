@@ -57,6 +57,9 @@ public struct InboxMessage: Sendable {
         self.nextAttemptAt = nextAttemptAt
         self.lastError = lastError
     }
+
+    /// Bytes that bounds count for it.
+    public var byteCount: Int { message.byteCount + (lastError?.utf8.count ?? 0) }
 }
 
 /// A message that can never succeed, or has exhausted its attempts.
@@ -82,6 +85,12 @@ public struct DeadLetter: Sendable {
         self.stage = stage
         self.error = error
         self.correlationID = correlationID
+    }
+
+    /// Bytes that its retention counts for it.
+    public var byteCount: Int {
+        message.byteCount + stage.utf8.count + error.message.utf8.count + (error.description?.utf8.count ?? 0)
+            + (correlationID?.utf8.count ?? 0)
     }
 }
 
@@ -116,9 +125,22 @@ public enum StoreRecord: Sendable {
     case cursorRemove(name: String)
     case connectionPut(StoredConnection)
     case connectionRemove(ConnectionID)
+
+    /// Bytes a queue counts for it.
+    public var byteCount: Int {
+        switch self {
+        case .inboxPut(let message): message.byteCount
+        case .deadLetterPut(let letter): letter.byteCount
+        case .connectionPut(let connection): 128 + connection.text.count
+        case .cursorPut(let name, _): 64 + name.utf8.count
+        case .inboxRemove, .deadLetterRemove, .cursorRemove, .connectionRemove: 64
+        }
+    }
 }
 
-/// How many dead letters are kept; whichever is reached first.
+/// How many dead letters are kept; whichever is reached first. The oldest go, a bounded number per transaction, so for
+/// a moment there may be more. A letter is kept whole or not at all: one that is larger than a quarter of `bytes` is not
+/// kept, because it would push out too many others. Both are counted (`EngineMetrics.Snapshot.deadLettersExpired`).
 public struct DeadLetterRetention: Sendable, Equatable {
     public var bytes: Int64
     public var age: Duration
@@ -133,6 +155,7 @@ public struct DeadLetterQuery: Sendable {
     public var connection: ConnectionID?
     /// Only those with a smaller id, for the next page: the newest come first.
     public var before: Int64?
+    /// The most letters of a page. It may have fewer when they are large; the last page is empty.
     public var limit: Int
     public init(connection: ConnectionID? = nil, before: Int64? = nil, limit: Int = 100) {
         self.connection = connection

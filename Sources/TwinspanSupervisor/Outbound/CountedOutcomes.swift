@@ -1,6 +1,5 @@
 // What became of messages that were to be published: counted, logged, and told to whoever waits for an acknowledgement.
 import Logging
-import Synchronization
 import TwinspanConnections
 import TwinspanEngine
 import TwinspanProtocol
@@ -11,8 +10,7 @@ final class CountedOutcomes: PublishOutcomes {
     private let trouble: TroubleLog
     private let recorder: ConnectionRecorder
     private let acks: IssuedAcks
-    private let clock: any EngineClock
-    private let budget = Mutex<(window: UInt64, notes: Int)>((0, 0))
+    private let budget: NoteBudget
 
     init(
         counters: ConnectionCounters, logger: Logger, clock: any EngineClock, recorder: ConnectionRecorder,
@@ -21,7 +19,7 @@ final class CountedOutcomes: PublishOutcomes {
         self.counters = counters
         self.recorder = recorder
         self.acks = acks
-        self.clock = clock
+        budget = NoteBudget(recorder, clock: clock)
         trouble = TroubleLog(logger: logger, now: { clock.monotonic })
     }
 
@@ -58,7 +56,7 @@ final class CountedOutcomes: PublishOutcomes {
     private func settle(_ message: OutboundMessage, _ failure: DeliveryReceipt.Failure?) {
         let place: RecordedPlace = message.target.map { .target($0) } ?? .responses
         recorder.count(place, .published, isFailure: failure != nil)
-        if failure != nil || wantsNote { recorder.note(Self.note(message, place, failure)) }
+        if failure != nil || budget.wants(before: 0) { recorder.note(Self.note(message, place, failure)) }
         guard let target = message.target else {
             if let failure { counters.add(.dropped, .outbound, reason: "reply-\(failure.reason)") }
             return
@@ -75,18 +73,6 @@ final class CountedOutcomes: PublishOutcomes {
             counters.add(.dropped, .outbound, reason: last.reason)
         } else {
             counters.add(.published)
-        }
-    }
-
-    /// Successes come one by one here: of those within a moment, a ring full is noted.
-    private var wantsNote: Bool {
-        if recorder.isTapped { return true }
-        guard recorder.logsSuccesses else { return false }
-        let window = clock.monotonic / 50_000_000
-        return budget.withLock { budget in
-            if budget.window != window { budget = (window, 0) }
-            budget.notes += 1
-            return budget.notes <= ConnectionRecorder.ringCapacity
         }
     }
 

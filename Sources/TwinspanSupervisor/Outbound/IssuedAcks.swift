@@ -50,7 +50,7 @@ struct IssuedAcks: Sendable {
             refused = error
         }
         recorder.count(.target(target), .acknowledged, isFailure: refused != nil || failure != nil)
-        guard refused != nil || failure != nil || recorder.isTapped || recorder.logsSuccesses else { return }
+        guard refused != nil || failure != nil || recorder.wantsSuccesses else { return }
         recorder.note(
             StageNote(
                 .target(target), .acknowledged, isFailure: refused != nil || failure != nil,

@@ -1,4 +1,4 @@
-// What a batch came to at one target: counted in one go, noted in words only where somebody wants to read it.
+// What a batch came to at one target: counted in one go.
 import TwinspanConnections
 import TwinspanMapping
 import TwinspanProtocol
@@ -42,20 +42,6 @@ struct TargetTally: Sendable {
         if mapped > 0 { recorder.count(place, .mapped, mapped) }
         self = TargetTally()
     }
-}
-
-/// Which successes of a batch are worth a note.
-struct NoteLevel {
-    private let isTapped: Bool
-    private let logs: Bool
-
-    init(_ recorder: ConnectionRecorder) {
-        isTapped = recorder.isTapped
-        logs = recorder.logsSuccesses
-    }
-
-    /// Whether a signal is noted, with so many left in its batch.
-    func wants(_ remaining: Int) -> Bool { isTapped || logs && remaining <= ConnectionRecorder.ringCapacity }
 }
 
 extension TargetFate.Drop {

@@ -50,6 +50,7 @@ final class HeldStore: TwinStore {
         try store.journal(after: sequence, limit: limit)
     }
     func measure() -> StoreMeasures { store.measure() }
+    var records: any RecordStore { store.records }
 }
 
 /// Counts answers of several tasks.

@@ -1,0 +1,57 @@
+// What the engine needs of a store for records: readers, how much there is, and what retention removes.
+public import TwinspanProtocol
+
+/// The part of a store that holds records. Readers may be called by any thread between `TwinStore.open` and `close`,
+/// the writers by the thread that leads the commits. Records themselves are written by `TwinStore.commit`.
+public protocol RecordStore: AnyObject, Sendable {
+    // Readers.
+
+    /// The inbox of a connection, oldest first.
+    func inbox(of connection: ConnectionID) throws(StoreFailure) -> [InboxMessage]
+    /// Dead letters, newest first.
+    func deadLetters(_ query: DeadLetterQuery) throws(StoreFailure) -> [DeadLetter]
+    /// One dead letter; nil when there is none with this id.
+    func deadLetter(_ id: Int64) throws(StoreFailure) -> DeadLetter?
+    /// Places in the journal by name.
+    func cursors() throws(StoreFailure) -> [String: Int64]
+    /// Connections made over HTTP, by id.
+    func storedConnections() throws(StoreFailure) -> [StoredConnection]
+    /// How much there is, as of the newest commit. Reads no file; after `close` it stays as it was.
+    var loads: RecordLoads { get }
+
+    // Writers.
+
+    /// Removes the oldest dead letters that retention does not keep, at most `limit`; returns how many went.
+    func trimDeadLetters(_ retention: DeadLetterRetention, now: Timestamp, limit: Int) throws(StoreFailure) -> Int
+    /// Notes that readers were claimed at this time, and removes others that were last claimed before `deadline`;
+    /// returns how many went.
+    func noteClaims(of readers: Set<String>, now: Timestamp, deadline: Timestamp) throws(StoreFailure) -> Int
+}
+
+/// How much is stored beside events. An inbox or a set of dead letters that is empty is not listed.
+public struct RecordLoads: Sendable, Equatable {
+    public var inbox: [ConnectionID: RecordLoad] = [:]
+    public var deadLetters: [ConnectionID: RecordLoad] = [:]
+    /// The places in the journal by name.
+    public var cursors: [String: Int64] = [:]
+    /// Dead letters that had to go for others since the process began.
+    public var deadLettersExpired = 0
+    public init() {}
+}
+
+/// For stores that hold no records.
+public final class NoRecords: RecordStore {
+    public init() {}
+    public func inbox(of connection: ConnectionID) throws(StoreFailure) -> [InboxMessage] { [] }
+    public func deadLetters(_ query: DeadLetterQuery) throws(StoreFailure) -> [DeadLetter] { [] }
+    public func deadLetter(_ id: Int64) throws(StoreFailure) -> DeadLetter? { nil }
+    public func cursors() throws(StoreFailure) -> [String: Int64] { [:] }
+    public func storedConnections() throws(StoreFailure) -> [StoredConnection] { [] }
+    public var loads: RecordLoads { RecordLoads() }
+    public func trimDeadLetters(
+        _ retention: DeadLetterRetention, now: Timestamp, limit: Int
+    ) throws(StoreFailure) -> Int { 0 }
+    public func noteClaims(
+        of readers: Set<String>, now: Timestamp, deadline: Timestamp
+    ) throws(StoreFailure) -> Int { 0 }
+}
