@@ -144,7 +144,6 @@ struct AnswerTests {
             name: "not a target of diversions", target: [:], sent: [],
             counts: ["dropped/reply-diversion-target-away": 1]),
         Row(
-        Row(
             name: "the target at the place of the source", targetCount: 2, sourceIndex: 1, sent: ["t1/c1"],
             counts: diverted),
         Row(name: "one target for all sources", sourceIndex: 1, sent: ["t0/c1"], counts: diverted),

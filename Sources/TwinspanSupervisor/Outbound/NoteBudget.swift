@@ -1,5 +1,5 @@
-// Which successes are noted in words: all of them while somebody taps the connection, else the last of a batch, and only
-// as many in a moment as a ring of the log holds. The log shows a sample then, and a busy connection pays for no more.
+// Which successes are noted in words: all of them while somebody taps the connection, else the last of a batch, and
+// only as many in a moment as a ring of the log holds. The log shows a sample then, and a busy connection pays no more.
 import Synchronization
 import TwinspanConnections
 import TwinspanEngine
