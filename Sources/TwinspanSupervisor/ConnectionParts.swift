@@ -15,6 +15,8 @@ extension ConnectionSupervisor {
         private let connection: Connection
         private let diversions: DiversionBoard
         private let clock: any EngineClock
+        private let claims: AckClaims
+        private let doorway = Doorway()
 
         /// Makes everything and starts nothing. Throws when a mapper cannot be made.
         init(
@@ -24,6 +26,7 @@ extension ConnectionSupervisor {
         ) throws(TwinspanError) {
             let clock = environment.clock
             self.clock = clock
+            claims = acks.claims
             self.connection = connection
             diversions = environment.diversions
             let engine = environment.engine
@@ -34,13 +37,13 @@ extension ConnectionSupervisor {
             let trouble = TroubleLog(logger: logger, now: { clock.monotonic })
             let needsPublisher = !connection.targets.isEmpty || connection.sources.contains { $0.replyTarget != nil }
             let answerMappers = try ReplyMappers(connection, registry: environment.mappers)
-            let doorway = Doorway()
             let publisher =
                 needsPublisher
                 ? SessionRunner(
                     session: adapter.publisher(for: connection, queue: queue, outcomes: outcomes), role: "publisher",
                     isFailoverEnabled: connection.isFailoverEnabled, clock: clock, counters: counters, logger: logger,
-                    mayRun: { true }, whenOpen: { doorway.announceOpened(connection.id, at: clock.now) }) : nil
+                    mayRun: { true }, whenOpen: { [doorway] in doorway.announceOpened(connection.id, at: clock.now) })
+                : nil
             self.publisher = publisher
             if connection.targets.isEmpty, acks.claims.labels.isEmpty, answerMappers.isQuick {
                 targets = nil
@@ -73,6 +76,8 @@ extension ConnectionSupervisor {
         }
 
         func start(_ id: ConnectionID) {
+            // A device may acknowledge as soon as the sources are open.
+            claims.declareIfDue()
             targets?.start(name: "out \(id)")
             if connection.isDiversionTarget { targets?.join(diversions, as: id) }
             publisher?.start(name: "pub \(id)")
@@ -89,6 +94,7 @@ extension ConnectionSupervisor {
                 _ = targets?.perform(.announcement(.ofConnection(.connectionClosed(connection.id, at: clock.now))))
             }
             targets?.stop()
+            doorway.close()
             publisher?.stop(grace: announces ? max(grace, Self.announcementPatience) : grace)
         }
 
@@ -105,6 +111,9 @@ private final class Doorway: Sendable {
         guard pipeline.deliveries.contains(where: \.compiled.takesAnnouncements) else { return }
         self.pipeline.withLock { $0 = pipeline }
     }
+
+    /// The pipeline knows the session too; whoever ends one lets go of the other.
+    func close() { pipeline.withLock { $0 = nil } }
 
     func announceOpened(_ id: ConnectionID, at now: Timestamp) {
         guard let pipeline = pipeline.withLock({ $0 }) else { return }

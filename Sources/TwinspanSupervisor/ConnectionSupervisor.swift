@@ -113,7 +113,11 @@ final class ConnectionSupervisor: Sendable {
         parts?.stopPublisher(grace: grace)
     }
 
-    func joinPublisher() { parts?.publisher?.join() }
+    func joinPublisher() {
+        parts?.publisher?.join()
+        // Only now: until its end the publisher acknowledges.
+        acks.claims.release()
+    }
 
     var snapshot: ConnectionSnapshot {
         let now = environment.clock.monotonic

@@ -74,7 +74,11 @@ final class TargetPipeline: Sendable {
         // A topic without namespaces wants all of them, so the subscription can only narrow when every topic does.
         namespaces =
             topics.contains { $0.namespaces.isEmpty } ? [] : Set(topics.flatMap(\.namespaces))
-        mayLead = labels.isEmpty && deliveries.allSatisfy { $0.compiled.mappers.isQuick }
+        mayLead =
+            labels.isEmpty
+            && deliveries.allSatisfy {
+                $0.compiled.mappers.isQuick && $0.compiled.target.issuedAcknowledgementLabel == nil
+            }
         read = { [engine = surroundings.engine] id throws(TwinspanError) in
             try engine.committedThing(id, patience: .seconds(3))
         }
@@ -93,7 +97,6 @@ final class TargetPipeline: Sendable {
         defer {
             if let events { around.engine.hub.remove(events) }
             if let live { around.engine.live.remove(live) }
-            around.acks.claims.release()
         }
         running.store(true, ordering: .releasing)
         while true {

@@ -13,12 +13,17 @@ import TwinspanTestSupport
 final class AnnouncementBroker: BrokerAdapter {
     let types: [ConnectionType] = [.mqtt]
     let sent = Watched<[OutboundMessage]>([])
+    /// By connection.
+    let inlets = Watched<[ConnectionID: any Inlet]>([:])
     /// How often the session fails after it has opened.
     let failures: Int
 
     init(failures: Int = 0) { self.failures = failures }
 
-    func consumer(for connection: Connection, inlet: any Inlet) -> any BrokerSession { Session(self, nil, nil) }
+    func consumer(for connection: Connection, inlet: any Inlet) -> any BrokerSession {
+        inlets.update { $0[connection.id] = inlet }
+        return Session(self, nil, nil)
+    }
 
     func publisher(for connection: Connection, queue: OutboundQueue, outcomes: any PublishOutcomes)
         -> any BrokerSession
@@ -108,6 +113,38 @@ struct AnnouncementTests {
         let targets = try [target("{{ topic:subject }}", topics: [topic(.connectionAnnouncements)])]
         let (sent, _) = try Self.run(AnnouncementBroker(failures: 1), targets: targets, awaiting: 2, clockMoves: true)
         #expect(sent.map(\.address) == ["opened", "opened", "closed"])
+    }
+
+    @Test("an answer is diverted to another connection that runs, and no longer when it has ended")
+    func diversion() throws {
+        let rig = try PipelineRig()
+        let broker = AnnouncementBroker()
+        var from = try rig.connection(
+            sources: [source(headers: [("divert-response-to-connection", "c2")])])
+        from.specificConfig = ["is-diversion-source": "true"]
+        var to = try rig.connection(targets: [target("diverted", topics: [])])
+        to.id = try ConnectionID("c2")
+        to.specificConfig = ["is-diversion-target": "true", "authorized-connections-as-sources": "c1"]
+        let fleet = ConnectionFleet(
+            environment: SupervisorEnvironment(
+                engine: rig.rig.engine, clock: rig.rig.clock, adapters: [broker],
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })))
+        fleet.apply([from, to], grace: .milliseconds(100))
+        let inlet = try #require(broker.inlets.current[from.id])
+        let messages = batch([("in/x", command("create", "t", "/", "{}"))])
+        #expect(inlet.settlement(of: inlet.accept(messages), patience: .seconds(10)) == .committed)
+        try require(broker.sent.wait(5) { !$0.isEmpty }, "nothing was sent")
+        #expect(broker.sent.current.map(\.address) == ["diverted"])
+        fleet.apply([from], grace: .milliseconds(100))
+        let more = batch([("in/x", command("modify", "t", "/attributes/a", "1"))])
+        #expect(inlet.settlement(of: inlet.accept(more), patience: .seconds(10)) == .committed)
+        let isCounted = { () -> Bool in
+            fleet.snapshots().first?.counters.contains { $0.reason == "reply-diversion-target-away" } == true
+        }
+        for _ in 0..<400 where !isCounted() { usleepMilliseconds(5) }
+        #expect(isCounted())
+        fleet.stop(grace: .milliseconds(100))
+        #expect(broker.sent.current.count == 1)
     }
 
     @Test("nothing is announced to targets that want something else")

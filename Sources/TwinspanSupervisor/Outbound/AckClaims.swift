@@ -45,7 +45,8 @@ final class AckClaims: Sendable {
     /// Why they are not.
     var problem: TwinspanError? { state.withLock { $0.problem } }
 
-    /// Declares the labels, unless they are declared or the last attempt was a moment ago. Called by one thread.
+    /// Declares the labels, unless they are declared or the last attempt was a moment ago. Called by one thread at a
+    /// time.
     func declareIfDue() {
         let now = clock.monotonic
         let isDue = state.withLock { !$0.isHeld && now >= $0.nextAttemptAt }

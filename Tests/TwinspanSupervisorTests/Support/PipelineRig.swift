@@ -70,6 +70,7 @@ final class PipelineRig: Sendable {
             rig.engine.leadership.withLock { _ in }
             pipeline.stop()
             worker.join()
+            wayOut.claims.release()
         }
         try body(wayOut)
     }
