@@ -17,6 +17,8 @@ extension ConnectionSupervisor {
         private let clock: any EngineClock
         private let claims: AckClaims
         private let doorway = Doorway()
+        /// Nil without sources.
+        let inbox: ConnectionInbox?
 
         /// Makes everything and starts nothing. Throws when a mapper cannot be made.
         init(
@@ -31,7 +33,7 @@ extension ConnectionSupervisor {
             diversions = environment.diversions
             let engine = environment.engine
             guard let adapter = environment.adapters[connection.type] else {
-                (consumer, publisher, targets) = (nil, nil, nil)
+                (consumer, publisher, targets, inbox) = (nil, nil, nil, nil)
                 return
             }
             let trouble = TroubleLog(logger: logger, now: { clock.monotonic })
@@ -42,8 +44,8 @@ extension ConnectionSupervisor {
                 ? SessionRunner(
                     session: adapter.publisher(for: connection, queue: queue, outcomes: outcomes), role: "publisher",
                     isFailoverEnabled: connection.isFailoverEnabled, clock: clock, counters: counters, logger: logger,
-                    mayRun: { true }, whenOpen: { [doorway] in doorway.announceOpened(connection.id, at: clock.now) })
-                : nil
+                    obstacle: { nil },
+                    whenOpen: { [doorway] in doorway.announceOpened(connection.id, at: clock.now) }) : nil
             self.publisher = publisher
             if connection.targets.isEmpty, acks.claims.labels.isEmpty, answerMappers.isQuick {
                 targets = nil
@@ -59,19 +61,28 @@ extension ConnectionSupervisor {
             }
             if connection.sources.isEmpty {
                 consumer = nil
+                inbox = nil
             } else {
                 let replies = ReplyPublisher(
                     connection: connection, queue: queue, engine: engine, clock: clock, counters: counters,
                     recorder: recorder, mappers: answerMappers, diversions: diversions,
                     later: { [targets] in targets?.perform(.work($0)) ?? false })
-                let inlet = try SourcePipeline(
-                    connection: connection, engine: engine, clock: clock, counters: counters, trouble: trouble,
-                    replies: needsPublisher ? replies : nil,
-                    payloadBytesMax: environment.payloadBytesMax, mappers: environment.mappers)
+                let accounts = InboundAccounts(
+                    counters: counters, recorder: recorder, trouble: trouble,
+                    replies: needsPublisher ? replies : nil)
+                let side = try InboundSide(
+                    connection, engine: engine, clock: clock, accounts: accounts,
+                    payloadBytesMax: environment.payloadBytesMax, mappers: environment.mappers,
+                    settings: environment.inbox)
+                let inbox = side.inbox
+                self.inbox = inbox
                 consumer = SessionRunner(
-                    session: adapter.consumer(for: connection, inlet: inlet), role: "consumer",
+                    session: adapter.consumer(for: connection, inlet: side.pipeline), role: "consumer",
                     isFailoverEnabled: connection.isFailoverEnabled, clock: clock, counters: counters, logger: logger,
-                    mayRun: { engine.condition == .open })
+                    obstacle: {
+                        if engine.condition != .open { return .known }
+                        return inbox.isFull ? .told(.inboxFull(environment.inbox.bytes)) : nil
+                    })
             }
         }
 
@@ -81,6 +92,7 @@ extension ConnectionSupervisor {
             targets?.start(name: "out \(id)")
             if connection.isDiversionTarget { targets?.join(diversions, as: id) }
             publisher?.start(name: "pub \(id)")
+            inbox?.start()
             consumer?.start(name: "sub \(id)")
         }
 
@@ -128,6 +140,16 @@ extension Announcement {
         var headers = DittoHeaders()
         headers[.contentType] = .string("application/json")
         return Announcement(kind: kind, headers: headers)
+    }
+}
+
+extension BrokerFailure {
+    /// The connection takes nothing in until some of what waits is done.
+    fileprivate static func inboxFull(_ bytes: Int) -> BrokerFailure {
+        BrokerFailure(
+            step: .serve, reaction: .awaitIntake, reason: "inbox-full",
+            message: "Messages that wait for acknowledgements or answers fill the inbox (\(bytes) bytes).",
+            hint: "see which acknowledgements are missing; 'requested-acks' and the targets that issue them decide")
     }
 }
 
