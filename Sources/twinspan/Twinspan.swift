@@ -35,8 +35,9 @@ struct Twinspan: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            ServeCommand.self, LintCommand.self, MapCommand.self, ParseCommand.self, SimulateCommand.self,
-            InitCommand.self, SchemaCommand.self, ImportCommand.self, StatusCommand.self, LogsCommand.self,
+            ServeCommand.self, LintCommand.self, MapCommand.self, TestCommand.self, ParseCommand.self,
+            SimulateCommand.self, InitCommand.self, SchemaCommand.self, ImportCommand.self, StatusCommand.self,
+            LogsCommand.self,
             TapCommand.self, HashPasswordCommand.self, DemoCommand.self,
         ])
 }
