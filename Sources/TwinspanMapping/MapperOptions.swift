@@ -1,5 +1,5 @@
-// Reads the options of a mapper strictly: an option that is there and cannot be used is an error that names it, one that
-// nobody asks for is ignored (spec/mapping.md §4.4).
+// Reads the options of a mapper strictly: an option that is there and cannot be used is an error that names it, one
+// that nobody asks for is ignored (spec/mapping.md §4.4).
 import TwinspanExpressions
 import TwinspanJSON
 import TwinspanProtocol

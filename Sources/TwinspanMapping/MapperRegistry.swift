@@ -84,7 +84,7 @@ public struct MapperRegistry: Sendable {
     public static let builtIn = MapperRegistry(engines: [
         DittoMapper.engine, NormalizedMapper.engine, RawMessageMapper.engine, ConnectionStatusMapper.engine,
         ImplicitThingCreationMapper.engine, UpdateTwinWithLiveResponseMapper.engine, CloudEventsMapper.engine,
-        CborDecoder.engine,
+        CborDecoder.engine, ProtobufDecoder.engine,
     ])
 
     /// The kind of a name, or nil.

@@ -49,7 +49,8 @@ final class ConnectionSupervisor: Sendable {
     private let counters = ConnectionCounters()
     private let queue: OutboundQueue
     private let outcomes: CountedOutcomes
-    private let recorder: ConnectionRecorder
+    /// What happened in it; also while it is closed.
+    let recorder: ConnectionRecorder
     /// What runs; nil when the connection is to be closed, or cannot run.
     private let parts: Parts?
     /// Why it cannot run.
@@ -147,6 +148,20 @@ final class ConnectionSupervisor: Sendable {
         guard let load else { return ConnectionSnapshot.Kept() }
         let age = load.oldest.map { environment.clock.now.milliseconds - $0.milliseconds } ?? 0
         return ConnectionSnapshot.Kept(count: load.count, bytes: load.bytes, ageSeconds: Double(max(age, 0)) / 1000)
+    }
+
+    /// The facts behind the status (spec/connectivity.md §8.4); `client` is the name of this instance.
+    func statusFacts(client: String) -> ConnectionStatusFacts {
+        let clock = environment.clock
+        var sessions = [
+            parts?.consumer?.snapshot.facts(.consumer, clock: clock),
+            parts?.publisher?.snapshot.facts(.publisher, clock: clock),
+        ].compactMap { $0 }
+        if let problem {
+            let status = SessionStatus(state: .misconfigured, since: startedAt, failure: problem)
+            sessions.append(status.facts(.consumer, clock: clock))
+        }
+        return ConnectionStatusFacts(connection: connection, client: client, sessions: sessions)
     }
 
     private static func severity(_ state: ConnectionState) -> Int {
