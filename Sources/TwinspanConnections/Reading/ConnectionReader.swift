@@ -107,7 +107,8 @@ struct ConnectionReader {
             return try ConnectionID(id.value)
         } catch {
             let allowed = "use 1 to 100 of a-z, A-Z, 0-9, '-', '_', ':'"
-            sink.error(at: Spot(of: id.node), path: id.path, "'\(id.value)' is not a connection id", hint: allowed,
+            sink.error(
+                at: Spot(of: id.node), path: id.path, "'\(id.value)' is not a connection id", hint: allowed,
                 as: .idInvalid)
             return nil
         }
@@ -177,7 +178,8 @@ struct ConnectionReader {
         do {
             uri = try ConnectionURI.parse(text.value)
         } catch {
-            sink.error(at: sink.spot(in: text.node, error.range), path: text.path, error.message, hint: error.hint,
+            sink.error(
+                at: sink.spot(in: text.node, error.range), path: text.path, error.message, hint: error.hint,
                 as: .uriInvalid)
             return nil
         }

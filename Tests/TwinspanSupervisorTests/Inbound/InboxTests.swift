@@ -1,6 +1,7 @@
 import Testing
 import TwinspanConnections
 import TwinspanJSON
+import TwinspanMapping
 import TwinspanProtocol
 import TwinspanTestSupport
 
@@ -253,5 +254,83 @@ struct InboxTests {
         next.inbox.start()
         try second.await("dead") { try second.deadLetters().count == 1 && second.inbox().isEmpty }
         next.inbox.stop()
+    }
+
+    @Test("an attempt whose commit fails is none")
+    func failedCommit() throws {
+        let rig = try rig()
+        let side = try rig.side([source()])
+        rig.settle(side, batch([("in/x", Self.asking)]))
+        _ = try acknowledge(rig, 503)
+        try rig.await("deferred") { try rig.inbox().first?.nextAttemptAt != nil }
+        rig.rig.store.state.update { $0.faults = [.beforeAnything] }
+        rig.advance(.seconds(2), side)
+        try rig.await("interrupted") { rig.rig.engine.metrics.snapshot.failedCommits == 1 && rig.counters.waiting == 0 }
+        try rig.rig.awaitCondition("open") { $0 == .open }
+        rig.advance(.seconds(2), side)
+        try rig.await("again") { rig.counters.waiting == 1 }
+        try rig.await("kept") { try rig.inbox().first?.attempts == 2 }
+        #expect(try acknowledge(rig) == .counted)
+        try rig.await("gone") { try rig.inbox().isEmpty }
+        #expect(try rig.deadLetters().isEmpty)
+        assertBalanced(rig)
+        side.inbox.stop()
+    }
+
+    /// Makes of a line of commands as many signals.
+    private struct LineMapper: PayloadMapper {
+        let name = "Lines"
+
+        func inbound(
+            _ message: InboundMessage, _ scene: MappingScene, scratch: inout [UInt8]
+        ) throws(MappingFailure) -> MappedSignals {
+            var envelopes: [Envelope] = []
+            for line in String(decoding: message.payload, as: UTF8.self).split(separator: "\n") {
+                envelopes.append(try Envelope.parse(Array(line.utf8)))
+            }
+            return .many(envelopes)
+        }
+
+        func outbound(_ signal: OutboundSignal, _ scene: MappingScene) -> [MappedMessage] { [] }
+    }
+
+    private static let lines = MapperRegistry(
+        engines: MapperRegistry.builtIn.engines + [MapperEngine(name: "Lines") { _ in .mapper(LineMapper()) }])
+
+    private static let good = command("modify", "t", "/attributes/b", "1")
+    private static let bad = command("modify", "none", "/attributes/b", "1")
+
+    /// Payload lines, the status of the acknowledgement, and whether the message has died, waits for another attempt,
+    /// or is done.
+    static let mixtures: [([String], Int?, String)] = [
+        ([good, good], nil, "done"), ([good, bad], nil, "dead"), ([bad, good], nil, "dead"), ([], nil, "done"),
+        ([good, asking], 200, "done"), ([asking, bad], 200, "dead"), ([bad, asking], 503, "again"),
+        ([good, asking], 404, "dead"), ([good, "nope"], nil, "dead"),
+    ]
+
+    @Test("a message of several signals ends when the last has, as the worst of them", arguments: mixtures)
+    func several(_ lines: [String], _ status: Int?, _ end: String) throws {
+        let rig = try rig()
+        var lineSource = try source()
+        lineSource.payloadMapping = ["Lines"]
+        let side = try rig.side([lineSource], mappers: Self.lines)
+        #expect(rig.settle(side, batch([("in/x", lines.joined(separator: "\n"))])) == .committed)
+        assertBalanced(rig)
+        if let status {
+            #expect(try rig.inbox().count == 1)
+            #expect(try acknowledge(rig, status) == .counted)
+        }
+        try rig.await(end) {
+            let left = try rig.inbox()
+            let isDead = try rig.deadLetters().count == 1
+            return switch end {
+            case "dead": left.isEmpty && isDead
+            case "again": left.first?.nextAttemptAt != nil && !isDead
+            default: left.isEmpty && !isDead
+            }
+        }
+        #expect(rig.counts["received"] == 1)
+        assertBalanced(rig)
+        side.inbox.stop()
     }
 }

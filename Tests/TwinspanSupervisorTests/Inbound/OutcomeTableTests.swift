@@ -43,11 +43,8 @@ struct OutcomeTableTests {
     @Test("changes of a twin", arguments: twin)
     func changes(_ row: Row) throws {
         let separator = row.headers.isEmpty ? "" : ","
-        try check(
-            row,
-            command(
-                "modify", "t", "/attributes/a", "1", headers: #"{"correlation-id":"c"\#(separator)\#(row.headers)}"#),
-            answer: nil)
+        let headers = #"{"correlation-id":"c"\#(separator)\#(row.headers)}"#
+        try check(row, command("modify", "t", "/attributes/a", "1", headers: headers), answer: nil)
     }
 
     static let messageRows: [Row] = [
@@ -60,7 +57,8 @@ struct OutcomeTableTests {
         Row(
             headers: #""requested-acks":["dev:x"],"response-required":false"#, settled: .afterAcks, published: nil),
         Row(
-            headers: #""requested-acks":["live-response"],"response-required":false"#, settled: .atOnce, published: nil),
+            headers: #""requested-acks":["live-response"],"response-required":false"#, settled: .atOnce,
+            published: nil),
         Row(headers: #""timeout":0"#, settled: .atOnce, published: nil),
         Row(headers: #""timeout":0,"requested-acks":["dev:x"]"#, settled: .dead, published: nil),
     ]
