@@ -36,6 +36,8 @@ final class SessionRunner: SessionObserver {
     /// What keeps a session from being started, nil when nothing does; a consumer waits here while the store is closed
     /// or its inbox is full.
     private let obstacle: @Sendable () -> Obstacle?
+    /// Called on the session's thread whenever it has opened.
+    private let whenOpen: @Sendable () -> Void
     private let status: Mutex<SessionStatus>
     private let isStopping = Atomic<Bool>(false)
     private let doorbell = Doorbell()
@@ -43,8 +45,10 @@ final class SessionRunner: SessionObserver {
 
     init(
         session: any BrokerSession, role: String, isFailoverEnabled: Bool, clock: any EngineClock,
-        counters: ConnectionCounters, logger: Logger, obstacle: @escaping @Sendable () -> Obstacle?
+        counters: ConnectionCounters, logger: Logger, obstacle: @escaping @Sendable () -> Obstacle?,
+        whenOpen: @escaping @Sendable () -> Void = {}
     ) {
+        self.whenOpen = whenOpen
         self.session = session
         self.role = role
         self.isFailoverEnabled = isFailoverEnabled
@@ -157,6 +161,7 @@ final class SessionRunner: SessionObserver {
             return status.attempts
         }
         logger.info("connection open", metadata: attempts > 0 ? ["attempts": "\(attempts + 1)"] : [:])
+        whenOpen()
     }
 
     func warned(_ failure: BrokerFailure) {

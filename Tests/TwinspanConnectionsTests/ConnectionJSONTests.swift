@@ -172,7 +172,7 @@ struct ConnectionJSONTests {
         let text = fullJSON.replacingFirst(
             "\"failoverEnabled\"",
             by:
-                #""mappingContext": {"mappingEngine": "JavaScript", "options": {"incomingScript": "x"}}, "failoverEnabled""#
+                #""mappingContext": {"mappingEngine": "JavaScript", "options": {"size": 1}}, "failoverEnabled""#
         )
         let connection = try read(text)
         #expect(connection.mappingDefinitions["javascript"]?.engine == "JavaScript")

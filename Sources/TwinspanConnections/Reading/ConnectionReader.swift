@@ -228,6 +228,10 @@ struct ConnectionReader {
                     suggestion: NearestName.find(pair.key, among: rule.settings))
             }
         }
+        if type == .kafka || type == .hono, let group = part.value["groupId"], let scalar = group.value.scalar {
+            let text = Located(value: scalar.text, node: group.value, path: part.path.key("groupId"))
+            _ = TemplateReader(sink: sink).template(text, .kafkaGroupID)
+        }
         return PayloadMappingReader.texts(part)
     }
 

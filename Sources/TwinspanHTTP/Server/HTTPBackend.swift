@@ -10,15 +10,19 @@ public struct HTTPBackend: Sendable {
     public var authenticator: Authenticator
     /// Sizes of the store. Called for each `/metrics`, from any thread.
     public var storeMeasures: @Sendable () -> StoreMeasures
+    /// How the last reading of connection files went. Called for each `/metrics`, from any thread.
+    public var lastReload: @Sendable () -> ConfigurationReload?
 
     public init(
         engine: TwinEngine, connections: (any ConnectionDirectory)?, authenticator: Authenticator,
-        storeMeasures: @escaping @Sendable () -> StoreMeasures
+        storeMeasures: @escaping @Sendable () -> StoreMeasures,
+        lastReload: @escaping @Sendable () -> ConfigurationReload? = { nil }
     ) {
         self.engine = engine
         self.connections = connections
         self.authenticator = authenticator
         self.storeMeasures = storeMeasures
+        self.lastReload = lastReload
     }
 
     var readiness: Readiness {
@@ -31,6 +35,6 @@ public struct HTTPBackend: Sendable {
             connections: snapshots, engine: engine.metrics.snapshot, journalSequence: engine.gate.committed,
             store: storeMeasures(), isReady: Readiness(engine.condition, snapshots).isReady,
             failedLogins: authenticator.failedLogins, residentBytes: ResidentMemory.bytes(),
-            live: engine.live.load)
+            live: engine.live.load, lastReload: lastReload())
     }
 }

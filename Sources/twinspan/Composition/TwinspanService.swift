@@ -49,16 +49,20 @@ final class TwinspanService: Sendable {
         let fleet = ConnectionFleet(
             environment: SupervisorEnvironment(
                 engine: engine, clock: clock, adapters: Adapters.all, logger: logger,
+                mappers: Mappers.registry,
                 payloadBytesMax: payloadBytesMax))
         let reloader = ConnectionReloader(
-            paths: connectionPaths, fleet: fleet, logger: logger, grace: Self.grace)
+            paths: connectionPaths, scripts: configuration.mappers.paths.first, fleet: fleet, logger: logger,
+            grace: Self.grace)
         guard let connections = reloader.loadAtStart() else {
             engine.stop()
             throw ExitCode(1)
         }
         let end = Occurrence()
         let listening = Occurrence()
-        let http = try httpGroup(engine: engine, fleet: fleet, store: store, started: started) { listening.request() }
+        let http = try httpGroup(
+            engine: engine, fleet: fleet, store: store, reloader: reloader, started: started
+        ) { listening.request() }
         let serving = Task { () -> (any Error)? in
             defer {
                 end.request()
@@ -97,7 +101,7 @@ final class TwinspanService: Sendable {
 
     /// The HTTP door as the one service of a group, which bounds how long open requests may take at the end.
     private func httpGroup(
-        engine: TwinEngine, fleet: ConnectionFleet, store: SQLiteStore, started: UInt64,
+        engine: TwinEngine, fleet: ConnectionFleet, store: SQLiteStore, reloader: ConnectionReloader, started: UInt64,
         onListening: @escaping @Sendable () -> Void
     ) throws -> ServiceGroup {
         let logger = self.logger
@@ -105,7 +109,7 @@ final class TwinspanService: Sendable {
         let service = TwinHTTPService(
             backend: HTTPBackend(
                 engine: engine, connections: fleet, authenticator: try authenticator(),
-                storeMeasures: { store.measure() }),
+                storeMeasures: { store.measure() }, lastReload: { [weak reloader] in reloader?.lastReload }),
             settings: HTTPSettings(
                 host: configuration.http.host, port: configuration.http.port,
                 authenticatesMetrics: configuration.metrics.isAuthenticated), logger: logger,
