@@ -2,7 +2,7 @@
 // Matching works on UTF-8 bytes, never allocates, and takes at most pattern × text steps.
 
 /// One or more compiled wildcard patterns; a text matches if any of them does.
-struct WildcardPattern: Sendable, Hashable {
+public struct WildcardPattern: Sendable, Hashable {
     private enum Token: Sendable, Hashable {
         case byte(UInt8)
         /// `?`: exactly one character that is not a line break.
@@ -18,7 +18,7 @@ struct WildcardPattern: Sendable, Hashable {
     ///   - text: `*` and `?` are wildcards, everything else is literal; runs of `*` collapse.
     ///   - splitsAlternatives: whether `|` separates alternatives.
     ///   - isCaseSensitive: otherwise ASCII letters match in either case.
-    init(_ text: String, splitsAlternatives: Bool, isCaseSensitive: Bool) {
+    public init(_ text: String, splitsAlternatives: Bool, isCaseSensitive: Bool) {
         self.isCaseSensitive = isCaseSensitive
         var alternatives: [[Token]] = [[]]
         for byte in text.utf8 {
@@ -40,7 +40,7 @@ struct WildcardPattern: Sendable, Hashable {
     }
 
     /// Whether the whole of `text` matches.
-    func matches(_ text: String) -> Bool {
+    public func matches(_ text: String) -> Bool {
         if let result = text.utf8.withContiguousStorageIfAvailable({ matches($0) }) {
             return result
         }

@@ -70,7 +70,8 @@ final class ConnectionSupervisor: Sendable {
                 ) { $0 + ($1.queueLimit ?? environment.queueCapacity) }),
             byteCapacity: environment.queueBytes)
         outcomes = CountedOutcomes(counters: counters, logger: logger, clock: clock)
-        recorder = ConnectionRecorder(connection: connection, now: { clock.now })
+        recorder = ConnectionRecorder(
+            connection: connection, now: { clock.now }, monotonic: { clock.monotonic })
         var parts: Parts?
         var problem: BrokerFailure?
         if connection.isOpen {

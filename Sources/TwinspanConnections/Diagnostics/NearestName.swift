@@ -1,12 +1,12 @@
 // "Did you mean": the name of a list that a person most likely meant.
 
-enum NearestName {
+public enum NearestName {
     /// Longer names are not compared: the cost is quadratic, and no known name comes near this length.
     private static let comparedLengthMax = 80
 
     /// The closest candidate, nil when none is close: at most a third of the name's letters differ (two for short
     /// names, one for very short ones).
-    static func find(_ name: String, among candidates: [String]) -> String? {
+    public static func find(_ name: String, among candidates: [String]) -> String? {
         let target = Array(name.lowercased().utf8)
         guard !target.isEmpty, target.count <= comparedLengthMax else { return nil }
         let distanceMax = target.count <= 3 ? 1 : max(2, target.count / 3)
