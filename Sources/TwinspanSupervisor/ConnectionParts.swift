@@ -15,7 +15,8 @@ extension ConnectionSupervisor {
         /// Makes everything and starts nothing. Throws when a mapper cannot be made.
         init(
             _ connection: Connection, _ environment: SupervisorEnvironment, queue: OutboundQueue,
-            counters: ConnectionCounters, outcomes: CountedOutcomes, recorder: ConnectionRecorder, logger: Logger
+            counters: ConnectionCounters, outcomes: CountedOutcomes, recorder: ConnectionRecorder, logger: Logger,
+            onChange: @escaping @Sendable () -> Void
         ) throws(TwinspanError) {
             let clock = environment.clock
             let engine = environment.engine
@@ -30,7 +31,7 @@ extension ConnectionSupervisor {
                 ? SessionRunner(
                     session: adapter.publisher(for: connection, queue: queue, outcomes: outcomes), role: "publisher",
                     isFailoverEnabled: connection.isFailoverEnabled, clock: clock, counters: counters, logger: logger,
-                    mayRun: { true }) : nil
+                    mayRun: { true }, onChange: onChange) : nil
             self.publisher = publisher
             if connection.targets.isEmpty {
                 targets = nil
@@ -53,7 +54,7 @@ extension ConnectionSupervisor {
                 consumer = SessionRunner(
                     session: adapter.consumer(for: connection, inlet: inlet), role: "consumer",
                     isFailoverEnabled: connection.isFailoverEnabled, clock: clock, counters: counters, logger: logger,
-                    mayRun: { engine.condition == .open })
+                    mayRun: { engine.condition == .open }, onChange: onChange)
             }
         }
 

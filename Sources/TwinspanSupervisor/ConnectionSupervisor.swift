@@ -20,12 +20,22 @@ public struct SupervisorEnvironment: Sendable {
     /// Messages each target adds to its connection's outbound queue unless it says otherwise, and the queue's bytes.
     public var queueCapacity: Int
     public var queueBytes: Int
+    /// How definitions that come over HTTP are read.
+    public var reading: ConnectionReading
+    /// Encrypts secrets of connections in the store; nil stores them as they are.
+    public var secrets: SecretsAtRest?
+    /// The name of this process in status.
+    public var instance: String
 
     public init(
         engine: TwinEngine, clock: any EngineClock, adapters: [any BrokerAdapter], logger: Logger,
         mappers: MapperRegistry = .builtIn, payloadBytesMax: Int = 1 << 20, queueCapacity: Int = 4_000,
-        queueBytes: Int = 32 << 20
+        queueBytes: Int = 32 << 20, reading: ConnectionReading = .unavailable, secrets: SecretsAtRest? = nil,
+        instance: String = "twinspan"
     ) {
+        self.reading = reading
+        self.secrets = secrets
+        self.instance = instance
         self.engine = engine
         self.clock = clock
         self.logger = logger
@@ -46,15 +56,23 @@ final class ConnectionSupervisor: Sendable {
     private let counters = ConnectionCounters()
     private let queue: OutboundQueue
     private let outcomes: CountedOutcomes
-    private let recorder: ConnectionRecorder
+    let recorder: ConnectionRecorder
     /// What runs; nil when the connection is to be closed, or cannot run.
     private let parts: Parts?
     /// Why it cannot run.
     private let problem: BrokerFailure?
     private let startedAt: UInt64
+    /// Rung after each change of a session's state.
+    private let changes = Doorbell()
 
     /// Starts the connection when it is to be open; a closed one only reports that it is.
-    init(_ connection: Connection, environment: SupervisorEnvironment) {
+    /// - Parameters:
+    ///   - recorder: that of the same connection before it was opened or closed; nil makes a new one.
+    ///   - known: why it cannot run, if that is known before.
+    init(
+        _ connection: Connection, environment: SupervisorEnvironment, keeping recorder: ConnectionRecorder? = nil,
+        problem known: BrokerFailure? = nil
+    ) {
         self.connection = connection
         self.environment = environment
         var logger = environment.logger
@@ -70,15 +88,17 @@ final class ConnectionSupervisor: Sendable {
                 ) { $0 + ($1.queueLimit ?? environment.queueCapacity) }),
             byteCapacity: environment.queueBytes)
         outcomes = CountedOutcomes(counters: counters, logger: logger, clock: clock)
-        recorder = ConnectionRecorder(
-            connection: connection, now: { clock.now }, monotonic: { clock.monotonic })
+        let recorder =
+            recorder
+            ?? ConnectionRecorder(connection: connection, now: { clock.now }, monotonic: { clock.monotonic })
+        self.recorder = recorder
         var parts: Parts?
-        var problem: BrokerFailure?
+        var problem = known
         if connection.isOpen {
             do throws(TwinspanError) {
                 parts = try Parts(
                     connection, environment, queue: queue, counters: counters, outcomes: outcomes, recorder: recorder,
-                    logger: logger)
+                    logger: logger, onChange: { [changes] in changes.ring() })
             } catch {
                 problem = BrokerFailure(
                     step: .serve, reaction: .misconfigured, reason: "mapper", message: error.message,
@@ -106,6 +126,58 @@ final class ConnectionSupervisor: Sendable {
     }
 
     func joinPublisher() { parts?.publisher?.join() }
+
+    /// Whether there is something that connects.
+    var isRunning: Bool { parts != nil }
+
+    /// How an attempt to open ended.
+    enum Opening {
+        case open, timedOut, interrupted
+        case failed(BrokerFailure)
+    }
+
+    /// Waits until every session is open, or one has failed. Only one thread at a time may wait.
+    func awaitOpen(patience: Duration, isInterrupted: () -> Bool) -> Opening {
+        let clock = ContinuousClock()
+        let deadline = clock.now + patience
+        while true {
+            let snapshot = self.snapshot
+            switch snapshot.state {
+            case .open: return .open
+            case .failed, .misconfigured:
+                if let failure = snapshot.failure { return .failed(failure) }
+            case .closed: return .interrupted
+            case .connecting: break
+            }
+            if isInterrupted() { return .interrupted }
+            let left = deadline - clock.now
+            guard left > .zero else { return .timedOut }
+            // A reload does not ring, so nobody sleeps long.
+            changes.wait(patience: min(left, .milliseconds(100)))
+        }
+    }
+
+    /// The facts behind the status (spec/connectivity.md §8.4); `client` is the name of this instance.
+    func statusFacts(client: String) -> ConnectionStatusFacts {
+        let (now, monotonic) = (environment.clock.now, environment.clock.monotonic)
+        func session(
+            _ role: ConnectionStatusFacts.Session.Role, _ status: SessionStatus
+        ) -> ConnectionStatusFacts.Session {
+            let age = Int64(Self.seconds(from: status.since, to: monotonic) * 1000)
+            return ConnectionStatusFacts.Session(
+                role: role, state: status.state, since: Timestamp(milliseconds: now.milliseconds - age),
+                failure: status.failure, isRetrying: status.nextAttemptAt != nil)
+        }
+        var sessions: [ConnectionStatusFacts.Session] = []
+        if let status = parts?.consumer?.snapshot { sessions.append(session(.consumer, status)) }
+        if let status = parts?.publisher?.snapshot { sessions.append(session(.publisher, status)) }
+        if let problem {
+            sessions.append(
+                session(.consumer, SessionStatus(state: .misconfigured, since: startedAt, failure: problem)))
+        }
+        return ConnectionStatusFacts(
+            connection: connection, client: client, sessions: sessions)
+    }
 
     var snapshot: ConnectionSnapshot {
         let now = environment.clock.monotonic

@@ -39,6 +39,8 @@ public struct ConnectionSnapshot: Sendable {
     public var queueBytes: Int
     /// Age of the oldest message that waits, in seconds; 0 when none does.
     public var queueAgeSeconds: Double
+    /// What somebody should know beside the state: that an id is taken twice.
+    public var notes: [String] = []
 
     /// One counter. The closed set of outcomes per direction makes every message end in exactly one per stage.
     public struct Counter: Sendable, Equatable {

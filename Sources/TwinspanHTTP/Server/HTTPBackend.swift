@@ -10,11 +10,17 @@ public struct HTTPBackend: Sendable {
     public var authenticator: Authenticator
     /// Sizes of the store. Called for each `/metrics`, from any thread.
     public var storeMeasures: @Sendable () -> StoreMeasures
+    /// Manages the connections; nil where there are none to manage.
+    public var registry: (any ConnectionRegistry)?
+    public var facts: ServiceFacts
 
     public init(
         engine: TwinEngine, connections: (any ConnectionDirectory)?, authenticator: Authenticator,
-        storeMeasures: @escaping @Sendable () -> StoreMeasures
+        storeMeasures: @escaping @Sendable () -> StoreMeasures, registry: (any ConnectionRegistry)? = nil,
+        facts: ServiceFacts = ServiceFacts()
     ) {
+        self.registry = registry
+        self.facts = facts
         self.engine = engine
         self.connections = connections
         self.authenticator = authenticator
