@@ -56,6 +56,7 @@ final class ConnectionSupervisor: Sendable {
     private let counters = ConnectionCounters()
     private let queue: OutboundQueue
     private let outcomes: CountedOutcomes
+    /// What happened in it; also while it is closed.
     let recorder: ConnectionRecorder
     /// What runs; nil when the connection is to be closed, or cannot run.
     private let parts: Parts?
@@ -157,28 +158,6 @@ final class ConnectionSupervisor: Sendable {
         }
     }
 
-    /// The facts behind the status (spec/connectivity.md §8.4); `client` is the name of this instance.
-    func statusFacts(client: String) -> ConnectionStatusFacts {
-        let (now, monotonic) = (environment.clock.now, environment.clock.monotonic)
-        func session(
-            _ role: ConnectionStatusFacts.Session.Role, _ status: SessionStatus
-        ) -> ConnectionStatusFacts.Session {
-            let age = Int64(Self.seconds(from: status.since, to: monotonic) * 1000)
-            return ConnectionStatusFacts.Session(
-                role: role, state: status.state, since: Timestamp(milliseconds: now.milliseconds - age),
-                failure: status.failure, isRetrying: status.nextAttemptAt != nil)
-        }
-        var sessions: [ConnectionStatusFacts.Session] = []
-        if let status = parts?.consumer?.snapshot { sessions.append(session(.consumer, status)) }
-        if let status = parts?.publisher?.snapshot { sessions.append(session(.publisher, status)) }
-        if let problem {
-            sessions.append(
-                session(.consumer, SessionStatus(state: .misconfigured, since: startedAt, failure: problem)))
-        }
-        return ConnectionStatusFacts(
-            connection: connection, client: client, sessions: sessions)
-    }
-
     var snapshot: ConnectionSnapshot {
         let now = environment.clock.monotonic
         var sessions = [parts?.consumer?.snapshot, parts?.publisher?.snapshot].compactMap { $0 }
@@ -193,6 +172,20 @@ final class ConnectionSupervisor: Sendable {
             targetCount: connection.targets.count, counters: counters.snapshot, inFlight: counters.inFlight,
             queueDepth: load.messages, queueBytes: load.bytes,
             queueAgeSeconds: load.oldestQueuedAt.map { $0 == 0 ? 0 : Self.seconds(from: $0, to: now) } ?? 0)
+    }
+
+    /// The facts behind the status (spec/connectivity.md §8.4); `client` is the name of this instance.
+    func statusFacts(client: String) -> ConnectionStatusFacts {
+        let clock = environment.clock
+        var sessions = [
+            parts?.consumer?.snapshot.facts(.consumer, clock: clock),
+            parts?.publisher?.snapshot.facts(.publisher, clock: clock),
+        ].compactMap { $0 }
+        if let problem {
+            let status = SessionStatus(state: .misconfigured, since: startedAt, failure: problem)
+            sessions.append(status.facts(.consumer, clock: clock))
+        }
+        return ConnectionStatusFacts(connection: connection, client: client, sessions: sessions)
     }
 
     private static func severity(_ state: ConnectionState) -> Int {

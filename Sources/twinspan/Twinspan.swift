@@ -35,6 +35,7 @@ struct Twinspan: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             ServeCommand.self, LintCommand.self, MapCommand.self, ParseCommand.self, SimulateCommand.self,
+            StatusCommand.self, LogsCommand.self, TapCommand.self,
             HashPasswordCommand.self, DemoCommand.self,
         ])
 }

@@ -27,6 +27,23 @@ public final class EngineMetrics: Sendable {
         public var deadLettersExpired: Int64 = 0
         /// Places in the journal that were forgotten because nobody claimed them.
         public var readersForgotten: Int64 = 0
+
+        /// The time in milliseconds within which this share (0…1) of the commits since `earlier`, or of all, was
+        /// durable, interpolated in its bucket; nil when there were none.
+        public func commitMilliseconds(percentile: Double, since earlier: Snapshot? = nil) -> Double? {
+            let counts = latencyBuckets.enumerated().map { $1 - (earlier?.latencyBuckets[$0] ?? 0) }
+            let total = counts.reduce(0, +)
+            guard total > 0 else { return nil }
+            let rank = Double(total) * percentile
+            var (lower, before) = (0.0, 0.0)
+            for (bound, count) in zip(EngineMetrics.latencyBounds, counts) {
+                if count > 0, before + Double(count) >= rank {
+                    return (lower + (Double(bound) - lower) * (rank - before) / Double(count)) / 1000
+                }
+                (lower, before) = (Double(bound), before + Double(count))
+            }
+            return lower / 1000
+        }
     }
 
     private let state = Mutex(

@@ -30,6 +30,13 @@ public struct CredentialsFile: Sendable {
         return CredentialsFile(path: path, users: try parse(text, path: path), wasCreated: true)
     }
 
+    /// Reads the file in the data directory, and makes none: nil when there is none.
+    public static func existing(in directory: String) throws(CredentialsFileFailure) -> CredentialsFile? {
+        let path = directory + "/credentials"
+        guard let text = try read(path) else { return nil }
+        return CredentialsFile(path: path, users: try parse(text, path: path), wasCreated: false)
+    }
+
     static func parse(_ text: String, path: String) throws(CredentialsFileFailure) -> [BasicUser] {
         var users: [BasicUser] = []
         // By bytes: to Swift, CR and LF together are one character and no line end.

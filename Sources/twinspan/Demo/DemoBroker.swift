@@ -10,7 +10,7 @@ struct DemoBroker {
 
     /// Uses what answers at the port, or starts Mosquitto there with a configuration in `directory`.
     init(port: Int, directory: String) throws(ChildFailure) {
-        let client = LoopbackClient(host: "127.0.0.1", port: port)
+        let client = PlainHTTPClient(host: "127.0.0.1", port: port)
         if client.isAnswering {
             child = nil
             description = "on 127.0.0.1:\(port) (was running already)"

@@ -75,7 +75,7 @@ struct DemoRun {
     private var broker: DemoBroker?
     private var service: ChildProcess?
     private var fleet: ChildProcess?
-    private var client: LoopbackClient
+    private var client: PlainHTTPClient
 
     /// Things the table can show at most.
     private static let rowMaximum = 40
@@ -84,7 +84,7 @@ struct DemoRun {
     init(settings: DemoCommand, interrupt: Interrupt) {
         self.settings = settings
         self.interrupt = interrupt
-        client = LoopbackClient(host: "127.0.0.1", port: settings.httpPort)
+        client = PlainHTTPClient(host: "127.0.0.1", port: settings.httpPort)
     }
 
     // MARK: Start

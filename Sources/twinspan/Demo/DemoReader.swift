@@ -4,11 +4,11 @@ import TwinspanProtocol
 
 /// Reads one service.
 struct DemoReader {
-    let client: LoopbackClient
+    let client: PlainHTTPClient
     let clock = SystemClock()
     private var last: MetricsReading?
 
-    init(client: LoopbackClient) { self.client = client }
+    init(client: PlainHTTPClient) { self.client = client }
 
     /// Whether the service takes commands and all its connections are up.
     var isReady: Bool { client.request("GET", "/ready")?.status == 200 }
