@@ -42,17 +42,17 @@ struct ConnectionFilesTests {
     @Test("a definition as Ditto returns it works unchanged")
     func pastedJSON() throws {
         let loaded = loadConnections(["c/greenhouse.json": dittoJSON])
-        let expected = [
-            "/sources/0/acknowledgementRequests", "/sources/0/declaredAcks", "/targets/0/topics/0",
-            "/targets/0/topics/1", "/targets/0/issuedAcknowledgementLabel",
-        ]
-        #expect(loaded.diagnostics.map(\.path) == expected)
-        #expect(loaded.diagnostics.allSatisfy { $0.severity == .warning && $0.message.contains("not served yet") })
+        #expect(loaded.diagnostics == [])
         let connection = try #require(loaded.connections.first)
         #expect(connection.name == "Greenhouse 😀 north")
         #expect(connection.uri.user == "bridge" && connection.uri.password == Secret("p@ss/word"))
         #expect(connection.uri.scheme == "ssl" && connection.uri.port == 8883)
         #expect(connection.sources.first?.replyTarget == nil)
+        #expect(connection.sources.first?.declaredAcks.map(\.text) == ["greenhouse:done"])
+        #expect(connection.sources.first?.acknowledgementRequests?.includes == [.twinPersisted])
+        #expect(connection.sources.first?.acknowledgementRequests?.filter?.text == "fn:filter(header:qos,'ne','0')")
+        #expect(connection.targets.first?.issuedAcknowledgementLabel?.text == "greenhouse:sent")
+        #expect(connection.targets.first?.topics.map(\.kind) == [.twinEvents, .liveMessages])
         #expect(connection.sources.first?.headerMapping.map(\.name) == ["x-topic"])
         #expect(connection.targets.first?.topics.first?.namespaces == ["org.example", "org.other"])
         #expect(connection.targets.first?.topics.first?.filter?.text == "gt(features/air/properties/co2,400.5)")

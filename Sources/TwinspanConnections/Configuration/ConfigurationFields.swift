@@ -10,7 +10,7 @@ enum ConfigurationFields {
         "`full` waits for the disk at every commit; `os` survives a crash of the process only.")
     static let connections = Part.part(
         "connections", .any, default: "[./connections]", "Directories or files of connections.")
-    static let mappers = Part.part("mappers", .any, default: "./mappers", "The directory of mapper scripts.").unserved
+    static let mappers = Part.part("mappers", .any, default: "./mappers", "The directory of mapper scripts.")
     static let policies = Part.part("policies", .any, default: "[./policies]", "Policies that are made if missing.")
         .unserved
     static let things = Part.part("things", .any, default: "[./things]", "Things that are made if missing.")

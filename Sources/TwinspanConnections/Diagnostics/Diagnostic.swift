@@ -4,14 +4,24 @@
 /// A problem found in a configuration.
 public struct Diagnostic: Sendable, Equatable {
     /// Whether the configuration can be used in spite of it.
-    public enum Severity: String, Sendable, Comparable {
+    public enum Severity: String, Sendable, Comparable, CaseIterable {
+        /// Nothing is wrong; it is worth knowing.
+        case note
         /// It can be used, but probably does not what was meant.
         case warning
         /// What the diagnostic points at cannot be used.
         case error
 
-        /// Warnings come before errors.
-        public static func < (left: Severity, right: Severity) -> Bool { left == .warning && right == .error }
+        /// Notes come before warnings, and warnings before errors.
+        public static func < (left: Severity, right: Severity) -> Bool { left.weight < right.weight }
+
+        private var weight: Int {
+            switch self {
+            case .note: 0
+            case .warning: 1
+            case .error: 2
+            }
+        }
     }
 
     /// A line of the text, quoted.

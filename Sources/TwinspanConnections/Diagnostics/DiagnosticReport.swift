@@ -20,7 +20,7 @@ public struct DiagnosticReport: Sendable {
     /// How many errors there are.
     public var errorCount: Int { diagnostics.count { $0.severity == .error } }
     /// How many warnings there are.
-    public var warningCount: Int { diagnostics.count - errorCount }
+    public var warningCount: Int { diagnostics.count { $0.severity == .warning } }
 
     /// The text for a terminal, ending in a line break.
     /// - Parameter isColoured: whether to use ANSI colours.
@@ -35,11 +35,12 @@ public struct DiagnosticReport: Sendable {
     public var summary: String {
         func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
         let files = counted(fileCount, "file")
-        if diagnostics.isEmpty { return "no problems in \(files)" }
+        let problems = diagnostics.filter { $0.severity > .note }
+        if problems.isEmpty { return "no problems in \(files)" }
         var parts: [String] = []
         if errorCount > 0 { parts.append(counted(errorCount, "error")) }
         if warningCount > 0 { parts.append(counted(warningCount, "warning")) }
-        let affected = Set(diagnostics.map(\.file)).count
+        let affected = Set(problems.map(\.file)).count
         return "\(parts.joined(separator: ", ")) in \(affected) of \(files)"
     }
 

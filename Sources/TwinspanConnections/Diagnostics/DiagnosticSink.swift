@@ -1,14 +1,26 @@
 // Collects the problems of one reading, together with the texts they point into. Lives on one thread for the time of
 // that reading.
+import TwinspanProtocol
 
 /// Collects diagnostics and knows the texts that were read.
 public final class DiagnosticSink {
     private var sources: [SourceText] = []
     private var collected: [Diagnostic] = []
+    private(set) var notes: [Diagnostic] = []
+    /// What the errors are over HTTP, in the order in which they were found.
+    private var wireErrors: [(rank: Int, error: TwinspanError)] = []
+    /// Whether keys that nobody knows are passed over, as Ditto does in bodies of requests.
+    let ignoresUnknownKeys: Bool
     /// How many errors there are so far; a reader compares before and after to know whether its part is usable.
     public private(set) var errorCount = 0
 
-    public init() {}
+    public init() { ignoresUnknownKeys = false }
+
+    init(ignoresUnknownKeys: Bool) { self.ignoresUnknownKeys = ignoresUnknownKeys }
+
+    /// The error that Ditto would answer with: it reads a definition before it validates it, so what cannot be read
+    /// comes first.
+    var wireError: TwinspanError? { wireErrors.min { $0.rank < $1.rank }?.error }
 
     /// All problems, sorted.
     public var diagnostics: [Diagnostic] { collected.sorted() }
@@ -24,11 +36,13 @@ public final class DiagnosticSink {
     func source(_ number: Int) -> SourceText { sources[number] }
 
     /// Reports what makes something unusable.
+    /// - Parameter wire: what it is over HTTP.
     func error(
         at spot: Spot, path: ConfigurationPath = .root, _ message: String, hint: String? = nil,
-        suggestion: String? = nil
+        suggestion: String? = nil, as wire: WireError = .configurationInvalid
     ) {
         report(.error, at: spot, path: path, message, hint: hint, suggestion: suggestion)
+        if let diagnostic = collected.last { wireErrors.append((wire.rank, wire.error(for: diagnostic))) }
     }
 
     /// Reports what is usable but probably not meant.
@@ -47,6 +61,15 @@ public final class DiagnosticSink {
     /// Reports something about a whole file that does no harm.
     func warning(file: String, _ message: String, hint: String? = nil) {
         add(Diagnostic(severity: .warning, file: file, line: 0, column: 0, message: message, hint: hint))
+    }
+
+    /// Reports what is no problem and worth knowing. It is kept apart from the problems.
+    func note(at spot: Spot, path: ConfigurationPath, _ message: String, hint: String? = nil) {
+        let source = sources[spot.mark.source]
+        notes.append(
+            Diagnostic(
+                severity: .note, file: source.name, line: spot.mark.line, column: spot.mark.column,
+                length: spot.length, path: path.description, message: message, hint: hint))
     }
 
     /// Whether there is an error in some lines of a text.

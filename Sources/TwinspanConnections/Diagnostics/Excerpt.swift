@@ -58,6 +58,7 @@ struct Paint {
     func severity(_ text: String, as severity: Diagnostic.Severity) -> String {
         switch severity {
         case .error: wrap(text, "1;31")
+        case .note: wrap(text, "1;36")
         case .warning: wrap(text, "1;33")
         }
     }

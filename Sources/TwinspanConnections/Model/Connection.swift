@@ -21,8 +21,8 @@ public struct Connection: Sendable {
     /// Free text for people.
     public var name: String?
     public var type: ConnectionType
-    /// Whether the connection should be up (`connectionStatus: open`).
-    public var isOpen: Bool
+    /// The desired state as it was written.
+    public var status: Status
     public var uri: ConnectionURI
     public var sources: [Source]
     public var targets: [Target]
@@ -55,12 +55,12 @@ public struct Connection: Sendable {
         trustedCertificates: String? = nil, specificConfig: [String: String] = [:],
         mappingDefinitions: [String: MappingDefinition] = [:], tags: [String] = [], credentials: JSONObject? = nil,
         sshTunnel: JSONObject? = nil, clientCount: Int = 1, processorPoolSize: Int = 1,
-        origin: ConfigurationOrigin? = nil, isRequired: Bool = true
+        origin: ConfigurationOrigin? = nil, isRequired: Bool = true, status: Status? = nil
     ) {
         self.id = id
         self.name = name
         self.type = type
-        self.isOpen = isOpen
+        self.status = status ?? (isOpen ? .open : .closed)
         self.uri = uri
         self.sources = sources
         self.targets = targets
@@ -77,6 +77,22 @@ public struct Connection: Sendable {
         self.origin = origin
         self.isRequired = isRequired
     }
+
+    /// The words of `connectionStatus`. Only `open` means that it should be connected.
+    public enum Status: String, CaseIterable, Sendable { case open, closed, failed, misconfigured, unknown }
+
+    /// Whether the connection should be up (`connectionStatus: open`).
+    public var isOpen: Bool {
+        get { status == .open }
+        set { status = newValue ? .open : .closed }
+    }
+
+    /// The labels that this connection alone may acknowledge with: those its sources declare and its targets issue
+    /// (spec/connectivity.md §6.4). `live-response` belongs to nobody.
+    public var ownLabels: Set<AckLabel> {
+        Set(sources.flatMap(\.declaredAcks) + targets.compactMap(\.issuedAcknowledgementLabel))
+            .subtracting([.liveResponse])
+    }
 }
 
 /// The file a connection came from and a fingerprint of its text, by which a reload knows what has changed.
@@ -84,13 +100,16 @@ public struct ConfigurationOrigin: Sendable, Equatable {
     public var file: String
     /// Line of the connection's first key, counted from 1.
     public var line: Int
-    /// Hash of the document's text after substitution of variables.
+    /// Hash of the document's content after substitution of variables, and of the files it refers to.
     public var fingerprint: UInt64
+    /// The other files that were read for it: scripts, certificates, secrets.
+    public var references: [String]
 
-    public init(file: String, line: Int, fingerprint: UInt64) {
+    public init(file: String, line: Int, fingerprint: UInt64, references: [String] = []) {
         self.file = file
         self.line = line
         self.fingerprint = fingerprint
+        self.references = references
     }
 }
 
@@ -103,6 +122,8 @@ public struct ConnectionURI: Sendable, Equatable {
     /// 1…65535.
     public var port: Int
     public var path: String
+    /// As it was written; nil for one that was made. Ditto gives it back unchanged, also what it ignores in it.
+    var written: Secret?
 
     public init(
         scheme: String, user: String? = nil, password: Secret? = nil, host: String, port: Int, path: String = ""
@@ -117,6 +138,12 @@ public struct ConnectionURI: Sendable, Equatable {
 
     /// `scheme://host:port`, without credentials: for logs and status.
     public var display: String { "\(scheme)://\(host):\(port)" }
+
+    /// Compares what the text means.
+    public static func == (left: ConnectionURI, right: ConnectionURI) -> Bool {
+        left.scheme == right.scheme && left.user == right.user && left.password == right.password
+            && left.host == right.host && left.port == right.port && left.path == right.path
+    }
 }
 
 /// Text that must not appear in logs, status or errors; its description is `***`.
@@ -148,6 +175,8 @@ public struct Source: Sendable {
     public var declaredAcks: [AckLabel]
     /// What every message of the source asks for (§6.3).
     public var acknowledgementRequests: AcknowledgementRequests?
+    /// The declared labels as they were written; empty for a source that was made.
+    var writtenDeclaredAcks: [String] = []
 
     public init(
         addresses: [String], qos: Int? = nil, consumerCount: Int = 1, authorizationContext: [PlaceholderTemplate],
@@ -173,6 +202,9 @@ public struct AcknowledgementRequests: Sendable {
     public var includes: [AckLabel]
     /// A pipeline over the labels as JSON text; nil admits them.
     public var filter: PipelineExpression?
+    /// The labels as they were written; empty when this was made.
+    var writtenIncludes: [String] = []
+
     public init(includes: [AckLabel], filter: PipelineExpression? = nil) {
         self.includes = includes
         self.filter = filter
@@ -194,9 +226,12 @@ public struct HeaderMapping: Sendable {
     /// Lower-case name of the header that is written.
     public var name: String
     public var template: PlaceholderTemplate
-    public init(name: String, template: PlaceholderTemplate) {
+    /// The name as the definition has it.
+    public var writtenName: String
+    public init(name: String, template: PlaceholderTemplate, writtenName: String? = nil) {
         self.name = name
         self.template = template
+        self.writtenName = writtenName ?? name
     }
 }
 
@@ -249,6 +284,8 @@ public struct Target: Sendable {
     public var rateLimit: Int?
     /// The acknowledgement that the broker's confirmation issues, `{{ connection:id }}` resolved (§6.4).
     public var issuedAcknowledgementLabel: AckLabel?
+    /// The issued label as it was written; nil for a target that was made.
+    var writtenIssuedLabel: String?
 
     public init(
         address: PlaceholderTemplate, topics: [TargetTopic], qos: Int? = nil, authorizationContext: [String],

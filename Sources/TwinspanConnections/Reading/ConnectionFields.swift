@@ -1,17 +1,12 @@
 // The fields of a connection document (spec/connectivity.md §1.1).
 
-/// Desired states of a connection. Only `open` means that it should be connected.
-enum ConnectionStatusWord: String, CaseIterable, Sendable {
-    case open, closed, failed, misconfigured, unknown
-}
-
 enum ConnectionFields {
     static let id = Field<Located<String>?>.text(
         "id", limit: "1 to 100 of a-z, A-Z, 0-9, '-', '_', ':'",
         "Names the connection in status, metrics, logs and the HTTP API; unique over all connections.")
     static let name = Field<Located<String>?>.text("name", "Free text for people.")
     static let connectionType = Field<ConnectionType?>.word("connectionType", "The kind of broker.").required
-    static let connectionStatus = Field<ConnectionStatusWord>.word(
+    static let connectionStatus = Field<Connection.Status>.word(
         "connectionStatus", default: .open, "The desired state; only `open` is connected.")
     static let uri = Field<Located<String>?>.text(
         "uri", limit: "scheme://[user:password@]host:port[/path]",
@@ -27,7 +22,7 @@ enum ConnectionFields {
     static let validateCertificates = Field<Bool>.flag(
         "validateCertificates", default: true, "Whether the broker's certificate is verified.")
     static let specificConfig = Field<Located<YAMLNode>?>.part(
-        "specificConfig", .textMap, default: "{}", "Settings of the binding, as text; numbers and flags may stand bare."
+        "specificConfig", .anyMap, default: "{}", "Settings of the binding, as text; numbers and flags may stand bare."
     )
     static let mappingDefinitions = Field<Located<YAMLNode>?>.part(
         "mappingDefinitions", .objectMap("mappingDefinition"), default: "{}",
@@ -36,11 +31,9 @@ enum ConnectionFields {
     static let twinspan = Field<Located<YAMLNode>?>.part(
         "twinspan", .object("connection extension"), "What Twinspan adds to the connection model of Ditto.")
     static let clientCount = Field<Int>.integer(
-        "clientCount", default: 1, in: 1...Int.max, "How many clients share the work."
-    ).unserved
+        "clientCount", default: 1, in: 1...Int.max, "How many clients share the work.")
     static let processorPoolSize = Field<Int>.integer(
-        "processorPoolSize", default: 1, in: 1...Int.max, "How many threads map messages."
-    ).unserved
+        "processorPoolSize", default: 1, in: 1...Int.max, "How many threads map messages; one does, in order.")
     static let credentials = Field<Located<YAMLNode>?>.part(
         "credentials", .object("credentials"), "Authentication by other means than user and password in `uri`."
     ).unserved
@@ -48,8 +41,8 @@ enum ConnectionFields {
         "sshTunnel", .object("sshTunnel"), "A tunnel through which the broker is reached."
     ).unserved
     static let mappingContext = Field<Located<YAMLNode>?>.part(
-        "mappingContext", .object("mappingContext"), "Deprecated in Ditto: one mapper for all sources and targets."
-    ).unserved
+        "mappingContext", .object("mappingDefinition"),
+        "Deprecated in Ditto: one mapper for all sources and targets.")
 
     /// What Ditto adds to a connection that it returns. Pasted definitions have them; they mean nothing here.
     private static let hidden = ["__lifecycle", "_revision", "_created", "_modified", "_metadata"].map {

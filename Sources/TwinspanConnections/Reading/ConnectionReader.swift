@@ -1,6 +1,7 @@
 // One connection document, field by field (spec/connectivity.md §1). Reads on after every problem, so that all are
 // reported at once.
 import TwinspanExpressions
+import TwinspanJSON
 import TwinspanProtocol
 
 /// What a version or an installation sets limits to.
@@ -21,8 +22,15 @@ public struct ConnectionLimits: Sendable {
 /// Reads connection documents.
 struct ConnectionReader {
     let sink: DiagnosticSink
-    let rules: [BindingRules]
-    let limits: ConnectionLimits
+    let rules: ReadingRules
+    /// Where connections come from: files, or the bodies of requests.
+    var files: OptionFiles?
+    /// The id that the request's path names; nil when the document has to say it.
+    var givenID: ConnectionID?
+    /// Whether `connectionStatus` has to be there, as it has in requests.
+    var requiresStatus = false
+
+    private var limits: ConnectionLimits { rules.limits }
 
     /// Reads a document.
     /// - Parameter file: the file's path, nil for a connection that is in no file.
@@ -36,38 +44,57 @@ struct ConnectionReader {
         result.id = readID(reader, file: file)
         let type = readType(reader)
         let uri = readURI(reader, type)
-        var mappers = PayloadMappingReader(reader.value(ConnectionFields.mappingDefinitions), sink: sink)
-        let sources = readSources(reader, type, &mappers, &result)
-        let targets = readTargets(reader, &mappers, &result)
+        let connectionID = givenID ?? result.id.flatMap { id in checkedID(id) }
+        let status = readStatus(reader)
+        var mappers = PayloadMappingReader(
+            reader.value(ConnectionFields.mappingDefinitions), rules: rules.mappers, files: files, sink: sink)
+        mappers.readLegacy(reader.value(ConnectionFields.mappingContext))
+        let labels = LabelReader(sink: sink, connectionID: connectionID)
+        let sources = readSources(reader, type, labels, &mappers, &result)
+        let targets = readTargets(reader, labels, &mappers, &result)
         mappers.reportUnused()
         let ca = readTrustedCertificates(reader, uri)
         let settings = readSettings(reader, type)
-        readUnserved(reader, type)
-        let connectionID = result.id.flatMap { id in checkedID(id) }
+        let (clients, pool) = readCounts(reader, type)
+        let secrets = CredentialsReader(type: type, uri: uri, sink: sink)
+        let credentials = secrets.credentials(reader.value(ConnectionFields.credentials))
+        let tunnel = secrets.tunnel(reader.value(ConnectionFields.sshTunnel))
         if let connectionID, let type, let uri {
             result.draft = Connection(
                 id: connectionID, name: reader.value(ConnectionFields.name)?.value, type: type,
-                isOpen: readStatus(reader), uri: uri, sources: sources, targets: targets,
+                isOpen: status == .open, uri: uri, sources: sources, targets: targets,
                 isFailoverEnabled: reader.value(ConnectionFields.failoverEnabled),
                 validatesCertificates: reader.value(ConnectionFields.validateCertificates),
                 trustedCertificates: ca, specificConfig: settings, mappingDefinitions: mappers.definitions,
-                tags: readTags(reader), origin: origin(of: document, file), isRequired: readIsRequired(reader))
+                tags: readTags(reader), credentials: credentials, sshTunnel: tunnel, clientCount: clients,
+                processorPoolSize: pool, origin: origin(of: document, file, mappers.contentHash),
+                isRequired: readIsRequired(reader), status: status)
         }
         applyRules(result)
         result.isUsable = sink.errorCount == errorsBefore && result.draft != nil
         return result
     }
 
-    private func origin(of document: YAMLNode, _ file: String?) -> ConfigurationOrigin? {
+    private func origin(of document: YAMLNode, _ file: String?, _ contentHash: UInt64?) -> ConfigurationOrigin? {
         file.map {
-            ConfigurationOrigin(file: $0, line: document.start.line, fingerprint: Fingerprint.of(document))
+            let hash = Fingerprint.of(document)
+            return ConfigurationOrigin(
+                file: $0, line: document.start.line, fingerprint: contentHash.map { hash &* 31 &+ $0 } ?? hash)
         }
     }
 
     // MARK: Identity
 
     private func readID(_ reader: ObjectReader, file: String?) -> Located<String>? {
-        if let id = reader.value(ConnectionFields.id) { return id }
+        if let id = reader.value(ConnectionFields.id) {
+            if let givenID, givenID.text != id.value {
+                sink.error(
+                    at: Spot(of: id.node), path: id.path, "'id' differs from the one in the path",
+                    hint: "leave it away", as: WireError(ConnectivityErrorTable.idNotSettable, rank: 0))
+            }
+            return id
+        }
+        if givenID != nil { return nil }
         // A wrong or broken value has been reported.
         if let pair = reader.pair("id"), !pair.value.isNull { return nil }
         let name = file.map { Self.suggestedID($0) } ?? "plant"
@@ -80,7 +107,8 @@ struct ConnectionReader {
             return try ConnectionID(id.value)
         } catch {
             let allowed = "use 1 to 100 of a-z, A-Z, 0-9, '-', '_', ':'"
-            sink.error(at: Spot(of: id.node), path: id.path, "'\(id.value)' is not a connection id", hint: allowed)
+            sink.error(at: Spot(of: id.node), path: id.path, "'\(id.value)' is not a connection id", hint: allowed,
+                as: .idInvalid)
             return nil
         }
     }
@@ -105,19 +133,21 @@ struct ConnectionReader {
         return type
     }
 
-    private func readStatus(_ reader: ObjectReader) -> Bool {
+    private func readStatus(_ reader: ObjectReader) -> Connection.Status {
+        if requiresStatus, reader.pair("connectionStatus")?.value.isNull ?? true {
+            reader.reportMissing("connectionStatus", hint: "say open or closed")
+        }
         let status = reader.value(ConnectionFields.connectionStatus)
         switch status {
-        case .open: return true
-        case .closed: return false
+        case .open, .closed: break
         case .failed, .misconfigured, .unknown:
             if let pair = reader.pair("connectionStatus") {
                 sink.warning(
                     at: Spot(of: pair.value), path: reader.path.key("connectionStatus"),
                     "'\(status.rawValue)' means closed here: only 'open' is connected", hint: "say open or closed")
             }
-            return false
         }
+        return status
     }
 
     private func readIsRequired(_ reader: ObjectReader) -> Bool {
@@ -147,7 +177,8 @@ struct ConnectionReader {
         do {
             uri = try ConnectionURI.parse(text.value)
         } catch {
-            sink.error(at: sink.spot(in: text.node, error.range), path: text.path, error.message, hint: error.hint)
+            sink.error(at: sink.spot(in: text.node, error.range), path: text.path, error.message, hint: error.hint,
+                as: .uriInvalid)
             return nil
         }
         if let type, let schemes = Self.schemes[type], !schemes.contains(uri.scheme) {
@@ -155,7 +186,8 @@ struct ConnectionReader {
                 at: sink.spot(in: text.node, 0..<uri.scheme.utf8.count), path: text.path,
                 "the scheme '\(uri.scheme)' is not valid for \(type.rawValue)",
                 hint: "use \(schemes.joined(separator: ", "))",
-                suggestion: NearestName.find(uri.scheme, among: schemes))
+                suggestion: NearestName.find(uri.scheme, among: schemes),
+                as: .uriInvalid.saying("The URI scheme '\(uri.scheme)' is not valid for \(type.rawValue)."))
         }
         if text.value.contains("@"), uri.user == nil, uri.password == nil {
             sink.warning(
@@ -167,23 +199,26 @@ struct ConnectionReader {
 
     private func readTrustedCertificates(_ reader: ObjectReader, _ uri: ConnectionURI?) -> String? {
         guard let text = reader.value(ConnectionFields.ca), !text.value.trimmed.isEmpty else { return nil }
-        if !text.value.contains("-----BEGIN CERTIFICATE-----") {
+        if !PEMLabel.certificate.begins(text.value) {
             sink.error(
                 at: Spot(of: text.node), path: text.path, "bad format of trusted certificates",
-                hint: "expect PEM starting with '-----BEGIN CERTIFICATE-----'; ${file:/path} reads a file")
+                hint: "expect PEM starting with '-----BEGIN CERTIFICATE-----'; ${file:/path} reads a file",
+                as: .credentialsInvalid.saying(
+                    "/ca: bad format. Expect PEM-encoded certificate (DER) starting with "
+                        + "'-----BEGIN CERTIFICATE-----'"))
         }
         if let uri, ["tcp", "mqtt", "amqp", "http"].contains(uri.scheme) {
             sink.error(
                 at: Spot(of: text.node), path: text.path,
                 "trusted certificates are given, but the scheme '\(uri.scheme)' is not encrypted",
-                hint: "use ssl, mqtts, amqps or https in the uri, or remove 'ca'")
+                hint: "use ssl, mqtts, amqps or https in the uri, or remove 'ca'", as: .uriInvalid)
         }
         return text.value
     }
 
     private func readSettings(_ reader: ObjectReader, _ type: ConnectionType?) -> [String: String] {
         guard let part = reader.value(ConnectionFields.specificConfig) else { return [:] }
-        for rule in rules where !rule.settings.isEmpty && type.map(rule.types.contains) == true {
+        for rule in rules.bindings where !rule.settings.isEmpty && type.map(rule.types.contains) == true {
             for pair in part.value.mapping ?? [] where !rule.settings.contains(pair.key) {
                 sink.warning(
                     at: Spot(keyOf: pair), path: part.path.key(pair.key), "the setting '\(pair.key)' has no effect",
@@ -211,11 +246,11 @@ struct ConnectionReader {
     // MARK: Sources and targets
 
     private func readSources(
-        _ reader: ObjectReader, _ type: ConnectionType?, _ mappers: inout PayloadMappingReader,
-        _ result: inout ReadConnection
+        _ reader: ObjectReader, _ type: ConnectionType?, _ labels: LabelReader,
+        _ mappers: inout PayloadMappingReader, _ result: inout ReadConnection
     ) -> [Source] {
         let part = reader.value(ConnectionFields.sources)
-        let sourceReader = SourceReader(type: type, sink: sink)
+        let sourceReader = SourceReader(type: type, sink: sink, labels: labels)
         var sources: [Source] = []
         for (index, node) in (part?.value.sequence ?? []).enumerated() {
             let path = ConfigurationPath(["sources"]).index(index)
@@ -230,16 +265,18 @@ struct ConnectionReader {
     }
 
     private func readTargets(
-        _ reader: ObjectReader, _ mappers: inout PayloadMappingReader, _ result: inout ReadConnection
+        _ reader: ObjectReader, _ labels: LabelReader, _ mappers: inout PayloadMappingReader,
+        _ result: inout ReadConnection
     ) -> [Target] {
         let part = reader.value(ConnectionFields.targets)
         var targets: [Target] = []
         var names: [String: Int] = [:]
+        var issued: [AckLabel: Int] = [:]
         for (index, node) in (part?.value.sequence ?? []).enumerated() {
             let path = ConfigurationPath(["targets"]).index(index)
             if index == limits.targets { reportTooMany("targets", limits.targets, at: node, path) }
             guard
-                let target = TargetReader(sink: sink).target(
+                let target = TargetReader(sink: sink, labels: labels).target(
                     node, path: path, owner: "target \(index + 1)", mappers: &mappers)
             else { continue }
             targets.append(target)
@@ -249,7 +286,18 @@ struct ConnectionReader {
                     at: result.spot(at: path.key("twinspan").key("name")), path: path.key("twinspan").key("name"),
                     "the name '\(name)' is used twice", hint: "target \(other + 1) has it too")
             }
+            if let label = target.issuedAcknowledgementLabel, let other = issued.updateValue(index, forKey: label) {
+                let place = path.key("issuedAcknowledgementLabel")
+                sink.error(
+                    at: result.spot(at: place), path: place, "the label '\(label)' is issued twice",
+                    hint: "target \(other + 1) issues it too", as: .labelNotUnique)
+            }
         }
+        reportNothingToDo(reader)
+        return targets
+    }
+
+    private func reportNothingToDo(_ reader: ObjectReader) {
         let sourcesAreEmpty = reader.pair("sources")?.value.sequence?.isEmpty ?? true
         let targetsAreEmpty = reader.pair("targets")?.value.sequence?.isEmpty ?? true
         if sourcesAreEmpty && targetsAreEmpty, reader.pair("sources")?.value.mapping == nil,
@@ -257,9 +305,10 @@ struct ConnectionReader {
         {
             sink.error(
                 at: Spot(of: reader.node), "this connection has neither a source nor a target",
-                hint: "add 'sources' or 'targets'")
+                hint: "add 'sources' or 'targets'",
+                as: .configurationInvalid.saying(
+                    "Either a source or a target must be specified in the configuration of a connection."))
         }
-        return targets
     }
 
     private func reportTooMany(_ what: String, _ limit: Int, at node: YAMLNode, _ path: ConfigurationPath) {
@@ -269,35 +318,47 @@ struct ConnectionReader {
 
     // MARK: The rest
 
-    private func readUnserved(_ reader: ObjectReader, _ type: ConnectionType?) {
-        let clientCount = reader.value(ConnectionFields.clientCount, warns: type != .mqtt)
-        if type == .mqtt, clientCount > 1, let pair = reader.pair("clientCount") {
+    private func readCounts(_ reader: ObjectReader, _ type: ConnectionType?) -> (clients: Int, pool: Int) {
+        let clients = reader.value(ConnectionFields.clientCount)
+        let pool = reader.value(ConnectionFields.processorPoolSize)
+        if type == .mqtt, clients > 1, let pair = reader.pair("clientCount") {
             sink.error(
                 at: Spot(of: pair.value), path: reader.path.key("clientCount"),
                 "client count limited to 1 for MQTT 3.1.1", hint: "remove it")
         }
-        _ = reader.value(ConnectionFields.processorPoolSize)
-        UnservedFields.check(
-            reader.value(ConnectionFields.credentials), UnservedFields.credentials, owner: "credentials", sink: sink)
-        UnservedFields.check(
-            reader.value(ConnectionFields.sshTunnel), UnservedFields.sshTunnel, owner: "sshTunnel", sink: sink)
-        UnservedFields.check(
-            reader.value(ConnectionFields.mappingContext), UnservedFields.mappingContext, owner: "mappingContext",
-            sink: sink)
+        if pool > 1, let pair = reader.pair("processorPoolSize") {
+            sink.warning(
+                at: Spot(keyOf: pair), path: reader.path.key("processorPoolSize"),
+                "'processorPoolSize' has no effect: one thread maps the messages of a connection, in their order",
+                hint: "remove it; make a second connection to use another core")
+        }
+        return (clients, pool)
     }
 
+    /// What can be said of the connection as a whole, by its binding and by the model.
     private func applyRules(_ result: ReadConnection) {
         guard let draft = result.draft else { return }
-        for rule in rules where rule.types.contains(draft.type) {
+        for problem in ModelRules.problems(draft) { report(problem.binding, result, as: problem.wire) }
+        for rule in rules.bindings where rule.types.contains(draft.type) {
             for problem in rule.problems(draft) {
-                let path = result.documentPath(problem.path)
-                let spot = result.spot(at: path)
-                let severity: Diagnostic.Severity = problem.isWarning ? .warning : .error
-                // What the model has said there already is not said again by the binding.
-                if sink.hasReported(severity, at: spot, path: path) { continue }
-                sink.report(
-                    severity, at: spot, path: path, Sentence.phrase(problem.message), hint: problem.hint)
+                // Ditto says this of every header that MQTT 3.1.1 cannot carry, and clients look for it.
+                let isHeader = draft.type == .mqtt && problem.path.contains("/headerMapping/")
+                let text = isHeader ? "\(problem.message) \(WireError.unresolvedPlaceholders)" : problem.message
+                report(problem, result, as: .configurationInvalid.saying(text))
             }
+        }
+    }
+
+    private func report(_ problem: BindingProblem, _ result: ReadConnection, as wire: WireError) {
+        let path = result.documentPath(problem.path)
+        let spot = result.spot(at: path)
+        // What the model has said there already is not said again by the binding.
+        if sink.hasReported(problem.isWarning ? .warning : .error, at: spot, path: path) { return }
+        let message = Sentence.phrase(problem.message)
+        if problem.isWarning {
+            sink.warning(at: spot, path: path, message, hint: problem.hint)
+        } else {
+            sink.error(at: spot, path: path, message, hint: problem.hint, as: wire)
         }
     }
 }

@@ -11,7 +11,9 @@ struct ConnectionSetChecks {
     func check(_ connections: inout [ReadConnection]) {
         reportDuplicateIDs(&connections)
         reportSharedClientIDs(&connections)
+        reportSharedLabels(&connections)
         reportLoops(connections)
+        noteOrigin(connections)
     }
 
     private func place(_ spot: Spot) -> String {
@@ -71,31 +73,102 @@ struct ConnectionSetChecks {
         return ids
     }
 
+    /// The labels of a connection are its own in the whole process (spec/connectivity.md §6.4).
+    private func reportSharedLabels(_ connections: inout [ReadConnection]) {
+        var owners: [AckLabel: Int] = [:]
+        for index in connections.indices {
+            guard let draft = connections[index].draft else { continue }
+            for label in draft.ownLabels.sorted(by: { $0.text < $1.text }) {
+                guard let other = owners.updateValue(index, forKey: label), other != index,
+                    connections[other].draft?.id != draft.id
+                else { continue }
+                let path = labelPath(label, in: draft)
+                sink.error(
+                    at: connections[index].spot(at: connections[index].documentPath(path)),
+                    path: connections[index].documentPath(path),
+                    "the label '\(label)' belongs to connection '\(connections[other].id?.value ?? "")' too",
+                    hint: "labels are unique over all connections; choose another one", as: .labelNotUnique)
+                connections[index].isUsable = false
+            }
+        }
+    }
+
+    private func labelPath(_ label: AckLabel, in connection: Connection) -> String {
+        for (index, target) in connection.targets.enumerated() where target.issuedAcknowledgementLabel == label {
+            return "/targets/\(index)/issuedAcknowledgementLabel"
+        }
+        for (index, source) in connection.sources.enumerated() {
+            guard let place = source.declaredAcks.firstIndex(of: label) else { continue }
+            return "/sources/\(index)/declaredAcks/\(place)"
+        }
+        return ""
+    }
+}
+
+// MARK: Loops
+
+extension ConnectionSetChecks {
+    /// A source that reads at a broker.
+    private struct Reader {
+        let connection: Int
+        /// Index in the document.
+        let source: Int
+        let filter: String
+    }
+
+    private func isMQTT(_ connection: Connection) -> Bool { connection.type == .mqtt || connection.type == .mqtt5 }
+
     private func reportLoops(_ connections: [ReadConnection]) {
-        var readers: [String: [(connection: Int, source: Int, filter: String)]] = [:]
+        var readers: [String: [Reader]] = [:]
         for (index, read) in connections.enumerated() {
-            guard let draft = read.draft, draft.type == .mqtt || draft.type == .mqtt5 else { continue }
+            guard let draft = read.draft, isMQTT(draft) else { continue }
             for (source, sourceIndex) in zip(draft.sources, read.sourceIndices) {
                 for filter in source.addresses {
-                    readers[broker(draft), default: []].append((index, sourceIndex, filter))
+                    readers[broker(draft), default: []].append(
+                        Reader(connection: index, source: sourceIndex, filter: filter))
                 }
             }
         }
         for read in connections {
-            guard let draft = read.draft, draft.type == .mqtt || draft.type == .mqtt5 else { continue }
+            guard let draft = read.draft, isMQTT(draft) else { continue }
+            let here = readers[broker(draft)] ?? []
             for (target, targetIndex) in zip(draft.targets, read.targetIndices) where !target.topics.isEmpty {
-                guard
-                    let reader = readers[broker(draft)]?.first(where: {
-                        TopicOverlap.admits($0.filter, target.address.text)
-                    })
-                else { continue }
-                let path: ConfigurationPath = ["targets", .index(targetIndex), "address"]
-                sink.warning(
-                    at: read.spot(at: path), path: path,
-                    "what this target sends comes back through source \(reader.source + 1) of connection "
-                        + "'\(connections[reader.connection].id?.value ?? "")'",
-                    hint: "its filter '\(reader.filter)' admits this address; send to one that no source reads")
+                report(
+                    target.address.text, at: ["targets", .index(targetIndex), "address"], "what this target sends",
+                    here, read, connections)
             }
+            for (source, sourceIndex) in zip(draft.sources, read.sourceIndices) {
+                guard let reply = source.replyTarget, reply.isEnabled else { continue }
+                report(
+                    reply.address.text, at: ["sources", .index(sourceIndex), "replyTarget", "address"],
+                    "an answer sent here", here, read, connections)
+            }
+        }
+    }
+
+    private func report(
+        _ address: String, at path: ConfigurationPath, _ what: String, _ readers: [Reader], _ read: ReadConnection,
+        _ connections: [ReadConnection]
+    ) {
+        guard let reader = readers.first(where: { TopicOverlap.admits($0.filter, address) }) else { return }
+        let owner = connections[reader.connection].id?.value ?? ""
+        sink.warning(
+            at: read.spot(at: path), path: path,
+            "\(what) comes back through source \(reader.source + 1) of connection '\(owner)'",
+            hint: "its filter '\(reader.filter)' admits this address; send to one that no source reads")
+    }
+
+    /// The rule of origin surprises everybody once: telemetry in and events out on one broker are two connections.
+    private func noteOrigin(_ connections: [ReadConnection]) {
+        for read in connections {
+            guard let draft = read.draft, !draft.sources.isEmpty,
+                let index = draft.targets.firstIndex(where: { $0.topics.contains { $0.kind == .twinEvents } })
+            else { continue }
+            let path: ConfigurationPath = ["targets", .index(read.targetIndices[index]), "topics"]
+            sink.note(
+                at: read.spot(at: path), path: path,
+                "what comes in through the sources of this connection is never sent to its own targets",
+                hint: "to send those events too, put the target into a connection of its own")
         }
     }
 }

@@ -48,9 +48,11 @@ extension ConnectionURI {
         var login: (user: String?, password: Secret?) = (nil, nil)
         if let at { login = try credentials(bytes, start..<at) }
         let (host, port) = try hostAndPort(bytes, (at.map { $0 + 1 } ?? start)..<end)
-        return ConnectionURI(
+        var uri = ConnectionURI(
             scheme: String(decoding: bytes[..<schemeEnd], as: UTF8.self).lowercased(), user: login.user,
             password: login.password, host: host, port: port, path: String(decoding: bytes[end...], as: UTF8.self))
+        uri.written = Secret(text)
+        return uri
     }
 
     private static func credentials(

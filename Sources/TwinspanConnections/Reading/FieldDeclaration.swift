@@ -18,6 +18,8 @@ public struct FieldDeclaration: Sendable, Equatable {
         case texts
         /// An object of text.
         case textMap
+        /// An object of anything.
+        case anyMap
         /// An object with the fields of this group.
         case object(String)
         /// A list of objects with the fields of this group.
@@ -76,8 +78,7 @@ public enum FieldReference {
     public static let connection: [FieldGroup] = [
         ConnectionFields.group, ConnectionFields.extensionGroup, SourceFields.group, SourceFields.enforcementGroup,
         SourceFields.replyTargetGroup, TargetFields.group, TargetFields.extensionGroup, MappingFields.group,
-        UnservedFields.credentials, UnservedFields.sshTunnel, UnservedFields.acknowledgementRequests,
-        UnservedFields.mappingContext,
+        SourceFields.requestsGroup, CredentialFields.group, CredentialFields.tunnelGroup,
     ]
 
     /// The groups of `twinspan.yaml`, the file itself first.

@@ -66,7 +66,9 @@ enum FieldDecoding {
         let words = Word.allCases.map(\.rawValue)
         place.sink.error(
             at: Spot(of: node), path: place.path, "unknown word '\(text)' for '\(place.name)'",
-            hint: "allowed: \(words.joined(separator: ", "))", suggestion: NearestName.find(text, among: words))
+            hint: "allowed: \(words.joined(separator: ", "))", suggestion: NearestName.find(text, among: words),
+            as: place.name == "connectionType"
+                ? .formatInvalid.saying("Connection type <\(text)> is invalid!") : .formatInvalid)
         return nil
     }
 
@@ -90,7 +92,7 @@ enum FieldDecoding {
             if node.sequence != nil { return true }
             let nothing: Bool? = mismatch("a list", node, place, hint: "each entry begins with '- '")
             return nothing ?? false
-        case .object, .objectMap, .textMap:
+        case .object, .objectMap, .textMap, .anyMap:
             if node.mapping != nil { return true }
             let nothing: Bool? = mismatch("an object", node, place)
             return nothing ?? false
@@ -113,7 +115,8 @@ enum FieldDecoding {
     ) -> Value? {
         place.sink.error(
             at: Spot(of: node), path: place.path,
-            "expected \(expected) for '\(place.name)', found \(node.kindDescription)", hint: hint)
+            "expected \(expected) for '\(place.name)', found \(node.kindDescription)", hint: hint,
+            as: .formatInvalid)
         return nil
     }
 }

@@ -2,10 +2,20 @@
 // do not count; values of variables do. The hash is the same in every process, which Swift's own is not: FNV-1a.
 
 enum Fingerprint {
+    /// The hash of nothing.
+    static let start: UInt64 = 0xCBF2_9CE4_8422_2325
+
     /// The fingerprint of a document. Its depth is bounded by the reader of YAML.
     static func of(_ node: YAMLNode) -> UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        var hash = start
         add(node, to: &hash)
+        return hash
+    }
+
+    /// A hash with bytes added to it.
+    static func adding(_ bytes: [UInt8], to hash: UInt64) -> UInt64 {
+        var hash = hash
+        for byte in bytes { add(byte: byte, to: &hash) }
         return hash
     }
 

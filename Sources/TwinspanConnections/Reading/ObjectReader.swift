@@ -15,7 +15,9 @@ struct ObjectReader {
     /// Checks the keys of an object. Nil if the node is none, which is reported.
     init?(_ node: YAMLNode, _ group: FieldGroup, path: ConfigurationPath, owner: String, sink: DiagnosticSink) {
         guard let mapping = node.mapping else {
-            sink.error(at: Spot(of: node), path: path, "expected an object for \(owner), found \(node.kindDescription)")
+            sink.error(
+                at: Spot(of: node), path: path, "expected an object for \(owner), found \(node.kindDescription)",
+                as: .formatInvalid)
             return nil
         }
         self.node = node
@@ -24,6 +26,7 @@ struct ObjectReader {
         self.sink = sink
         pairs = Dictionary(mapping.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         let declarations = Set(group.names)
+        if sink.ignoresUnknownKeys { return }
         for pair in mapping where !declarations.contains(pair.key) { reportUnknown(pair, group) }
     }
 
@@ -44,9 +47,9 @@ struct ObjectReader {
     func pair(_ name: String) -> YAMLPair? { pairs[name] }
 
     /// Reports a field that must be there.
-    func reportMissing(_ name: String, hint: String? = nil) {
+    func reportMissing(_ name: String, hint: String? = nil, as wire: WireError = .fieldMissing) {
         if misspelled.contains(name) { return }
-        sink.error(at: Spot(of: node), path: path.key(name), "\(owner) has no '\(name)'", hint: hint)
+        sink.error(at: Spot(of: node), path: path.key(name), "\(owner) has no '\(name)'", hint: hint, as: wire)
     }
 
     private mutating func reportUnknown(_ pair: YAMLPair, _ group: FieldGroup) {

@@ -10,6 +10,8 @@ struct ReadConnection {
     /// Whether it has no error.
     var isUsable: Bool
     let document: YAMLNode
+    /// Files that were read for it, beside its own.
+    var references: [String] = []
     /// Index in the document of each source that could be read.
     var sourceIndices: [Int] = []
     /// Index in the document of each target that could be read.

@@ -19,11 +19,10 @@ enum SourceFields {
     static let replyTarget = Field<Located<YAMLNode>?>.part(
         "replyTarget", .object("replyTarget"), "Where answers go.")
     static let declaredAcks = Field<[Located<String>]>.texts(
-        "declaredAcks", "Acknowledgement labels that this source may answer with."
-    ).unserved
+        "declaredAcks", limit: "{{ connection:id }}:name",
+        "Acknowledgement labels that this source may answer with.")
     static let acknowledgementRequests = Field<Located<YAMLNode>?>.part(
-        "acknowledgementRequests", .object("acknowledgementRequests"), "Acknowledgements that each message asks for."
-    ).unserved
+        "acknowledgementRequests", .object("acknowledgementRequests"), "Acknowledgements that each message asks for.")
     static let twinspan = Field<Located<YAMLNode>?>.part(
         "twinspan", .object("source extension"), "What Twinspan adds to a source; nothing yet.")
 
@@ -42,6 +41,12 @@ enum SourceFields {
     static let filters = Field<[Located<String>]>.texts(
         "filters", "Templates of the entity id; one of them must equal the input.")
     static let enforcementGroup = FieldGroup("enforcement", [input.declaration, filters.declaration])
+
+    static let includes = Field<[Located<String>]>.texts("includes", "Labels that are asked for.").required
+    static let filter = Field<Located<String>?>.text(
+        "filter", "Expression without braces; when it resolves to nothing, no acknowledgement is asked for.")
+    static let requestsGroup = FieldGroup(
+        "acknowledgementRequests", [includes.declaration, filter.declaration])
 
     static let isEnabled = Field<Bool>.flag("enabled", default: true, "Whether answers are sent.")
     static let address = Field<Located<String>?>.text("address", "Where answers are sent, by a template.")

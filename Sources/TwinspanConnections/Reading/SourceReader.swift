@@ -1,10 +1,12 @@
 // One source of a connection (spec/connectivity.md §1.4).
 import TwinspanExpressions
+import TwinspanProtocol
 
 /// Reads a source.
 struct SourceReader {
     let type: ConnectionType?
     let sink: DiagnosticSink
+    let labels: LabelReader
 
     /// The source as far as it can be read; nil if it is no object. What is wrong is reported.
     func source(
@@ -24,12 +26,10 @@ struct SourceReader {
             addresses: addresses, qos: qos, consumerCount: reader.value(SourceFields.consumerCount),
             authorizationContext: templates.templates(authorization, .sourceAuthorization),
             enforcement: enforcement(reader, owner, templates),
-            payloadMapping: mappers.names(reader.value(SourceFields.payloadMapping), owner: owner),
+            payloadMapping: mappers.names(reader.value(SourceFields.payloadMapping), .inbound, owner: owner),
             replyTarget: replyTarget(reader, owner, templates, &headerMapping))
-        _ = reader.value(SourceFields.declaredAcks)
-        UnservedFields.check(
-            reader.value(SourceFields.acknowledgementRequests), UnservedFields.acknowledgementRequests,
-            owner: "acknowledgementRequests of \(owner)", sink: sink)
+        readDeclaredAcks(reader, into: &source)
+        source.acknowledgementRequests = acknowledgementRequests(reader, owner, templates)
         if let part = reader.value(SourceFields.twinspan) {
             _ = ObjectReader(
                 part.value, SourceFields.extensionGroup, path: part.path, owner: "'twinspan' of \(owner)", sink: sink)
@@ -41,12 +41,16 @@ struct SourceReader {
     private func addresses(_ reader: ObjectReader, _ templates: TemplateReader) -> [String] {
         let texts = reader.value(SourceFields.addresses)
         if texts.isEmpty, let pair = reader.pair("addresses"), pair.value.sequence?.isEmpty == true {
-            sink.error(at: Spot(of: pair.value), path: reader.path.key("addresses"), "addresses may not be empty")
+            sink.error(
+                at: Spot(of: pair.value), path: reader.path.key("addresses"), "addresses may not be empty",
+                hint: "say what is read")
         }
         var addresses: [String] = []
         for text in texts where templates.requireConstant(text, .sourceAddress) {
             if text.value.isEmpty {
-                sink.error(at: Spot(of: text.node), path: text.path, "an address may not be empty")
+                sink.error(
+                    at: Spot(of: text.node), path: text.path, "an address may not be empty", hint: "remove it",
+                    as: .configurationInvalid.saying("Source addresses may not be empty."))
             } else if addresses.contains(text.value) {
                 sink.warning(
                     at: Spot(of: text.node), path: text.path, "the address '\(text.value)' is there twice",
@@ -61,14 +65,15 @@ struct SourceReader {
     private func reportNoAuthorization(_ reader: ObjectReader) {
         let hint = "name the subjects to act as, e.g. [\"integration:plant\"]"
         guard let pair = reader.pair("authorizationContext") else {
-            reader.reportMissing("authorizationContext", hint: hint)
+            reader.reportMissing("authorizationContext", hint: hint, as: .missingAuthorization("Sources", reader))
             return
         }
         // A list with wrong entries has been reported.
         guard pair.value.isNull || pair.value.sequence?.isEmpty == true else { return }
         sink.error(
             at: Spot(of: pair.value), path: reader.path.key("authorizationContext"),
-            "the authorizationContext of \(reader.owner) is empty", hint: hint)
+            "the authorizationContext of \(reader.owner) is empty", hint: hint,
+            as: .missingAuthorization("Sources", reader))
     }
 
     private func warnOfExactlyOnce(_ reader: ObjectReader) {
@@ -105,6 +110,49 @@ struct SourceReader {
     }
 }
 
+// MARK: Acknowledgements
+
+extension SourceReader {
+    private func readDeclaredAcks(_ reader: ObjectReader, into source: inout Source) {
+        for text in reader.value(SourceFields.declaredAcks) {
+            guard let label = labels.label(text, .declared) else { continue }
+            if source.declaredAcks.contains(label) {
+                sink.warning(
+                    at: Spot(of: text.node), path: text.path, "the label '\(text.value)' is there twice",
+                    hint: "remove one of them")
+                continue
+            }
+            source.declaredAcks.append(label)
+            source.writtenDeclaredAcks.append(text.value)
+        }
+    }
+
+    private func acknowledgementRequests(
+        _ reader: ObjectReader, _ owner: String, _ templates: TemplateReader
+    ) -> AcknowledgementRequests? {
+        guard let part = reader.value(SourceFields.acknowledgementRequests),
+            let fields = ObjectReader(
+                part.value, SourceFields.requestsGroup, path: part.path,
+                owner: "the acknowledgementRequests of \(owner)", sink: sink)
+        else { return nil }
+        var requests = AcknowledgementRequests(includes: [])
+        for text in fields.value(SourceFields.includes) {
+            guard let label = labels.label(text, .requested), !requests.includes.contains(label) else { continue }
+            requests.includes.append(label)
+            requests.writtenIncludes.append(text.value)
+        }
+        requests.filter = fields.value(SourceFields.filter).flatMap { templates.expression($0, .acknowledgementFilter) }
+        if fields.pair("includes")?.value.sequence?.isEmpty == true, fields.pair("filter")?.value.isNull ?? true,
+            !sink.ignoresUnknownKeys
+        {
+            sink.warning(
+                at: Spot(of: part.value), path: part.path,
+                "the acknowledgementRequests of \(owner) ask for nothing", hint: "add labels or a filter, or remove them")
+        }
+        return requests
+    }
+}
+
 // MARK: Reply target
 
 extension SourceReader {
@@ -125,9 +173,8 @@ extension SourceReader {
         let address = fields.value(SourceFields.address)
         let mapping = templates.headerMapping(fields.value(SourceFields.headerMapping), .headerMapping)
         let kinds = responseTypes(fields)
-        guard isEnabled else { return nil }
         guard let address else {
-            if fields.pair("address") == nil {
+            if isEnabled, fields.pair("address") == nil {
                 sink.warning(
                     at: Spot(of: part.value), path: part.path, "\(owner) has no address: answers are not sent",
                     hint: "add an address, or say enabled: false")
@@ -135,11 +182,18 @@ extension SourceReader {
             return nil
         }
         guard !address.value.isEmpty else {
-            sink.error(at: Spot(of: address.node), path: address.path, "an address may not be empty")
+            sink.error(
+                at: Spot(of: address.node), path: address.path, "an address may not be empty",
+                hint: "say where answers go, or enabled: false")
             return nil
         }
+        if isEnabled, let pair = fields.pair("expectedResponseTypes"), pair.value.sequence?.isEmpty == true {
+            sink.warning(
+                at: Spot(of: pair.value), path: fields.path.key("expectedResponseTypes"),
+                "\(owner) expects nothing: answers are not sent", hint: "name response, error or nack")
+        }
         return templates.template(address, .address).map {
-            ReplyTarget(address: $0, headerMapping: mapping, expectedResponseTypes: kinds)
+            ReplyTarget(address: $0, headerMapping: mapping, expectedResponseTypes: kinds, isEnabled: isEnabled)
         }
     }
 

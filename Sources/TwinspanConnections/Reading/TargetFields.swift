@@ -13,8 +13,8 @@ enum TargetFields {
     static let payloadMapping = Field<[Located<String>]>.texts(
         "payloadMapping", limit: "10", "Names of mappers, each of which gets the signal; empty means Ditto.")
     static let issuedAcknowledgementLabel = Field<Located<String>?>.text(
-        "issuedAcknowledgementLabel", "The acknowledgement that the broker's confirmation issues."
-    ).unserved
+        "issuedAcknowledgementLabel", limit: "{{ connection:id }}:name, or live-response",
+        "The acknowledgement that the broker's confirmation issues.")
     static let twinspan = Field<Located<YAMLNode>?>.part(
         "twinspan", .object("target extension"), "What Twinspan adds to a target.")
 
@@ -33,14 +33,16 @@ enum TargetFields {
         "`ordinary` drops the newest when its queue is full; `durable` reads on from the journal.")
     static let queue = Field<Int?>.integer(
         "queue", in: 1...1_000_000, "How many messages may wait for the broker.")
+    static let rate = Field<Int?>.integer(
+        "rate", in: 1...1_000_000, "Messages a second at which a durable target catches up; as fast as it goes if absent.")
     static let extensionGroup = FieldGroup(
-        "target extension", [name.declaration, delivery.declaration, queue.declaration])
+        "target extension", [name.declaration, delivery.declaration, queue.declaration, rate.declaration])
 }
 
 enum MappingFields {
     static let mappingEngine = Field<Located<String>?>.text("mappingEngine", "The mapper, e.g. Ditto.").required
     static let options = Field<Located<YAMLNode>?>.part(
-        "options", .textMap, default: "{}", "Options of the mapper.")
+        "options", .anyMap, default: "{}", "Options of the mapper; `script` names a file with both functions of JavaScript.")
     static let incomingConditions = Field<Located<YAMLNode>?>.part(
         "incomingConditions", .textMap, default: "{}",
         "Named expressions; all must hold for a message from the broker to be mapped.")

@@ -4,6 +4,7 @@ import TwinspanExpressions
 /// Reads a target.
 struct TargetReader {
     let sink: DiagnosticSink
+    let labels: LabelReader
 
     /// The target as far as it can be read; nil if it has no address. What is wrong is reported.
     func target(
@@ -23,11 +24,13 @@ struct TargetReader {
         if subjects.isEmpty { reportNoAuthorization(reader) }
         let authorization = subjects.filter { templates.requireConstant($0, .targetAuthorization) }.map(\.value)
         let headerMapping = templates.headerMapping(reader.value(TargetFields.headerMapping), .headerMapping)
-        let payloadMapping = mappers.names(reader.value(TargetFields.payloadMapping), owner: owner)
+        let payloadMapping = mappers.names(reader.value(TargetFields.payloadMapping), .outbound, owner: owner)
         let qos = reader.value(TargetFields.qos)
-        _ = reader.value(TargetFields.issuedAcknowledgementLabel)
+        let label = reader.value(TargetFields.issuedAcknowledgementLabel)
         if let address, address.value.isEmpty {
-            sink.error(at: Spot(of: address.node), path: address.path, "an address may not be empty")
+            sink.error(
+                at: Spot(of: address.node), path: address.path, "an address may not be empty",
+                hint: "say where to send")
         }
         let template = address.flatMap { templates.template($0, .address) }
         guard
@@ -37,6 +40,10 @@ struct TargetReader {
                     headerMapping: headerMapping, payloadMapping: payloadMapping)
             })
         else { return nil }
+        if let label, let read = labels.label(label, .issued) {
+            target.issuedAcknowledgementLabel = read
+            target.writtenIssuedLabel = label.value
+        }
         readExtension(reader, into: &target)
         return target
     }
@@ -44,14 +51,15 @@ struct TargetReader {
     private func reportNoAuthorization(_ reader: ObjectReader) {
         let hint = "name the subjects whose READ permission counts, e.g. [\"integration:plant\"]"
         guard let pair = reader.pair("authorizationContext") else {
-            reader.reportMissing("authorizationContext", hint: hint)
+            reader.reportMissing("authorizationContext", hint: hint, as: .missingAuthorization("Targets", reader))
             return
         }
         // A list with wrong entries has been reported.
         guard pair.value.isNull || pair.value.sequence?.isEmpty == true else { return }
         sink.error(
             at: Spot(of: pair.value), path: reader.path.key("authorizationContext"),
-            "the authorizationContext of \(reader.owner) is empty", hint: hint)
+            "the authorizationContext of \(reader.owner) is empty", hint: hint,
+            as: .missingAuthorization("Targets", reader))
     }
 
     private func readExtension(_ reader: ObjectReader, into target: inout Target) {
@@ -63,15 +71,29 @@ struct TargetReader {
         target.name = fields.value(TargetFields.name)?.value
         target.delivery = fields.value(TargetFields.delivery)
         target.queueLimit = fields.value(TargetFields.queue)
-        guard target.delivery == .durable, let pair = fields.pair("delivery") else { return }
-        sink.warning(
-            at: Spot(of: pair.value), path: part.path.key("delivery"),
-            "durable delivery is accepted, but not served yet by this version",
-            hint: "the target is served as an ordinary one")
-        if target.name == nil {
+        target.rateLimit = fields.value(TargetFields.rate)
+        if target.delivery == .durable {
+            checkDurable(target, part, fields)
+        } else if let pair = fields.pair("rate") {
+            sink.warning(
+                at: Spot(keyOf: pair), path: part.path.key("rate"), "'rate' has no effect on an ordinary target",
+                hint: "say delivery: durable, or remove it")
+        }
+    }
+
+    private func checkDurable(_ target: Target, _ part: Located<YAMLNode>, _ fields: ObjectReader) {
+        if target.name?.isEmpty ?? (fields.pair("name")?.value.isNull ?? true) {
             sink.error(
                 at: Spot(of: part.value), path: part.path.key("name"), "a durable target needs a name",
                 hint: "its place in the journal is kept under that name")
+        }
+        // Only what is in the journal can wait there.
+        for topic in target.topics where topic.kind != .twinEvents {
+            sink.warning(
+                at: fields.pair("delivery").map { Spot(of: $0.value) } ?? Spot(of: part.value),
+                path: part.path.key("delivery"),
+                "signals of '\(topic.kind.rawValue)' are not kept for a durable target",
+                hint: "only twin events stand in the journal; give the others a target of their own")
         }
     }
 }

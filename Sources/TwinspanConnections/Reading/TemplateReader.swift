@@ -7,11 +7,16 @@ struct TemplateReader {
     let sink: DiagnosticSink
 
     /// Compiles a template; nil if it is not valid here, which is reported.
-    func template(_ text: Located<String>, _ scope: PlaceholderScope) -> PlaceholderTemplate? {
+    func template(
+        _ text: Located<String>, _ scope: PlaceholderScope, isMQTTHeader: Bool = false
+    ) -> PlaceholderTemplate? {
         do {
             return try PlaceholderTemplate.parse(text.value, scope: scope)
         } catch {
-            report(error, in: text)
+            let wire = WireError.expression(error.code)
+            report(
+                error, in: text,
+                as: isMQTTHeader ? wire.saying("\(error.message) \(WireError.unresolvedPlaceholders)") : wire)
             return nil
         }
     }
@@ -26,7 +31,7 @@ struct TemplateReader {
         do {
             return try PipelineExpression.parse(text.value, scope: scope)
         } catch {
-            report(error, in: text)
+            report(error, in: text, as: .expression(error.code))
             return nil
         }
     }
@@ -44,8 +49,10 @@ struct TemplateReader {
             }
             if scalar.isBroken { continue }
             let text = Located(value: scalar.text, node: pair.value, path: path)
-            guard let template = template(text, scope) else { continue }
-            mappings.append(HeaderMapping(name: pair.key.lowercased(), template: template))
+            guard let template = template(text, scope, isMQTTHeader: scope == .mqttSourceHeaderMapping) else {
+                continue
+            }
+            mappings.append(HeaderMapping(name: pair.key.lowercased(), template: template, writtenName: pair.key))
         }
         return mappings
     }
@@ -71,11 +78,12 @@ struct TemplateReader {
         return template.constant != nil
     }
 
-    private func report(_ error: PlaceholderError, in text: Located<String>) {
+    private func report(_ error: PlaceholderError, in text: Located<String>, as wire: WireError) {
         let advice = Advice(error.description)
         sink.error(
             at: sink.spot(in: text.node, ExpressionToken.range(at: error.offset, in: text.value)), path: text.path,
-            Sentence.phrase(error.message), hint: advice.hint, suggestion: advice.suggestion)
+            Sentence.phrase(error.message), hint: advice.hint, suggestion: advice.suggestion,
+            as: wire)
     }
 }
 

@@ -34,11 +34,6 @@ struct TopicReader {
                 suggestion: NearestName.find(name, among: names))
             return nil
         }
-        if kind != .twinEvents {
-            sink.warning(
-                at: sink.spot(in: text.node, 0..<nameEnd), path: text.path,
-                "the topic '\(name)' is accepted, but not served yet by this version")
-        }
         var topic = TargetTopic(kind: kind)
         guard nameEnd < bytes.count else { return topic }
         var isValid = true
@@ -77,7 +72,7 @@ struct TopicReader {
         case ("namespaces", _):
             topic.namespaces = value.text.split(separator: ",").map { String($0.trimmed) }.filter { !$0.isEmpty }
         case ("filter", _): return readFilter(value, text, into: &topic)
-        case ("extraFields", _): return readExtraFields(value, text, keyRange, into: &topic)
+        case ("extraFields", _): return readExtraFields(value, text, into: &topic)
         default:
             warn(
                 text, keyRange, "the parameter '\(key.text)' is not known and ignored",
@@ -99,31 +94,53 @@ struct TopicReader {
             let advice = Advice(error.description)
             report(
                 text, value.range(token), "filter: \(Sentence.phrase(problem))", hint: advice.hint,
-                suggestion: advice.suggestion)
+                suggestion: advice.suggestion, as: .filterInvalid)
             return false
         }
     }
 
     private func readExtraFields(
-        _ value: Decoded, _ text: Located<String>, _ keyRange: Range<Int>, into topic: inout TargetTopic
+        _ value: Decoded, _ text: Located<String>, into topic: inout TargetTopic
     ) -> Bool {
-        // A selector with placeholders can only be checked when they are resolved.
-        if !value.text.contains("{{") {
+        let pointers: [JSONPointer]
+        do {
+            pointers = try JSONFieldSelector(parsing: value.text).pointers
+        } catch {
+            report(text, value.range(0..<value.text.utf8.count), "extraFields: \(Sentence.phrase("\(error)"))")
+            return false
+        }
+        var fields = ExtraFields(text: value.text, pointers: [])
+        for pointer in pointers {
+            let path = Self.template(pointer)
             do {
-                let selector = try JSONFieldSelector(parsing: value.text)
-                topic.extraFields = ExtraFields(
-                    text: value.text,
-                    pointers: selector.pointers.compactMap { pointer in
-                        // A placeholder that is not known here is reported below, with its place.
-                        try? PlaceholderTemplate.parse(pointer.description, scope: .extraFields)
-                    })
+                fields.pointers.append(try PlaceholderTemplate.parse(path, scope: .extraFields))
             } catch {
-                report(text, value.range(0..<value.text.utf8.count), "extraFields: \(Sentence.phrase("\(error)"))")
+                let advice = Advice(error.description)
+                report(
+                    text, placeholderRange(in: value, path, error.offset),
+                    "extraFields: \(Sentence.phrase(error.message))", hint: advice.hint, suggestion: advice.suggestion,
+                    as: .expression(error.code))
                 return false
             }
         }
-        warn(text, keyRange, "'extraFields' is accepted, but not served yet by this version", hint: nil)
+        topic.extraFields = fields
         return true
+    }
+
+    /// The pointer as text in which placeholders stand as they were written.
+    private static func template(_ pointer: JSONPointer) -> String {
+        pointer.segments.map { segment in
+            segment.contains("{{") ? "/" + segment : JSONPointer(segments: [segment]).description
+        }.joined()
+    }
+
+    /// Where the wrong placeholder of a path stands in the parameter; all of the value when parentheses moved it.
+    private func placeholderRange(in value: Decoded, _ path: String, _ offset: Int) -> Range<Int> {
+        let token = ExpressionToken.range(at: offset, in: path)
+        let word = String(decoding: Array(path.utf8)[token], as: UTF8.self)
+        guard let place = value.text.range(of: word) else { return value.range(0..<value.text.utf8.count) }
+        let start = value.text.utf8.distance(from: value.text.startIndex, to: place)
+        return value.range(start..<(start + word.utf8.count))
     }
 
     /// URL-decodes a part: `%xx` and `+` for a space.
@@ -160,9 +177,11 @@ struct TopicReader {
     }
 
     private func report(
-        _ text: Located<String>, _ range: Range<Int>, _ message: String, hint: String? = nil, suggestion: String? = nil
+        _ text: Located<String>, _ range: Range<Int>, _ message: String, hint: String? = nil,
+        suggestion: String? = nil, as wire: WireError = .topicInvalid
     ) {
-        sink.error(at: sink.spot(in: text.node, range), path: text.path, message, hint: hint, suggestion: suggestion)
+        sink.error(
+            at: sink.spot(in: text.node, range), path: text.path, message, hint: hint, suggestion: suggestion, as: wire)
     }
 
     private func warn(
