@@ -34,7 +34,7 @@ extension ConnectionFleet {
         let connection = try validated(document, id)
         let now = environment.clock.now
         let definition = ConnectionDefinition(
-            id: id, json: environment.reading.write(connection), revision: 1, created: now, modified: now)
+            id: id, json: shown(connection), revision: 1, created: now, modified: now)
         try store(connection, definition)
         state.withLock { $0.stored[id] = Stored(connection: connection, definition: definition) }
         install(connection, definition, closedAt: connection.isOpen ? nil : now)
@@ -57,7 +57,7 @@ extension ConnectionFleet {
                 description: "Delete the connection and create it anew.")
         }
         var definition = present.definition
-        definition.json = environment.reading.write(connection)
+        definition.json = shown(connection)
         definition.revision += 1
         definition.modified = environment.clock.now
         try store(connection, definition)
@@ -146,23 +146,37 @@ extension ConnectionFleet {
         for target in connection.targets {
             _ = try connection.mapperChain(target.payloadMapping, registry: environment.mappers)
         }
-        let own = Self.labels(of: connection)
+        let own = connection.ownLabels
         let others = state.withLock { $0.members.values.map(\.connection) }.filter { $0.id != connection.id }
         for other in others {
-            guard let label = Self.labels(of: other).intersection(own).sorted().first else { continue }
+            guard let label = other.ownLabels.intersection(own).map(\.text).sorted().first else { continue }
             throw AckErrorTable.labelNotUnique.error(
                 "The acknowledgement label '\(label)' belongs to the connection '\(other.id)'.",
                 description: "Begin the labels of a connection with its own id.")
         }
     }
 
-    private static func labels(of connection: Connection) -> Set<String> {
-        let all = connection.sources.flatMap(\.declaredAcks) + connection.targets.compactMap(\.issuedAcknowledgementLabel)
-        return Set(all.map(\.text)).subtracting(["live-response"])
+    /// The document as GET gives it.
+    func shown(_ connection: Connection) -> JSONObject {
+        withRequired(connection, environment.reading.write)
+    }
+
+    /// Readiness waits for connections from files unless they say otherwise, and for those made over HTTP only if they
+    /// say so: the opposite of what is left out elsewhere.
+    private func withRequired(_ connection: Connection, _ write: (Connection) -> JSONObject) -> JSONObject {
+        var plain = connection
+        plain.isRequired = true
+        var document = write(plain)
+        if connection.isRequired {
+            var part = document["twinspan"]?.object ?? JSONObject()
+            part["required"] = true
+            document["twinspan"] = .object(part)
+        }
+        return document
     }
 
     func store(_ connection: Connection, _ definition: ConnectionDefinition) throws(TwinspanError) {
-        var document = environment.reading.store(connection)
+        var document = withRequired(connection, environment.reading.store)
         if let secrets = environment.secrets {
             document = secrets.encrypted(document)
         } else if SecretsAtRest.hasSecrets(in: document) {

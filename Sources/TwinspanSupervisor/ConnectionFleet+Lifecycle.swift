@@ -84,8 +84,7 @@ extension ConnectionFleet {
     }
 
     public func test(_ document: JSONObject, id: ConnectionID, patience: Duration) throws(TwinspanError) -> String {
-        let status = document["connectionStatus"]?.string
-        guard status != nil else { throw .fieldMissing("connectionStatus") }
+        guard document["connectionStatus"] != nil else { throw .fieldMissing("connectionStatus") }
         let connection = try validated(document, id)
         guard let adapter = environment.adapters[connection.type] else {
             throw ConnectivityErrorTable.configurationInvalid.error(
@@ -114,7 +113,8 @@ private final class DryRunSteps: SessionObserver {
 /// What a failed attempt to connect is to whoever has asked for it (§8.3).
 enum ConnectFailure {
     static func error(for failure: BrokerFailure, of connection: Connection) -> TwinspanError {
-        let advice = [failure.message, failure.hint.map { "\($0)." }].compactMap { $0 }.joined(separator: " ")
+        let hint = failure.hint.map { "\($0.prefix(1).uppercased())\($0.dropFirst())." }
+        let advice = [failure.message, hint].compactMap { $0 }.joined(separator: " ")
         let place = "\(connection.uri.host):\(connection.uri.port)"
         switch failure.reason {
         case "invalid-setting":

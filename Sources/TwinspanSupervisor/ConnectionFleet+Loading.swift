@@ -52,14 +52,15 @@ extension ConnectionFleet {
             definition.json = try decrypted(definition.json)
             var connection = try environment.reading.read(definition.json, record.id).get()
             connection.isRequired = definition.json["twinspan"]?.object?["required"]?.bool ?? false
-            definition.json = environment.reading.write(connection)
+            definition.json = shown(connection)
             return Stored(connection: connection, definition: definition)
         } catch {
             let problem = BrokerFailure(
                 step: .resolve, reaction: .misconfigured, reason: "invalid-definition", message: error.message,
                 hint: error.description)
             // As far as it can be read it is shown; closed, because it must not be tried with half its secrets.
-            var connection = (try? environment.reading.read(definition.json, record.id).get())  // Else its bare form.
+            var connection =
+                (try? environment.reading.read(definition.json, record.id).get())  // Else its bare form.
                 ?? Connection(
                     id: record.id, type: Self.type(of: definition.json), isOpen: false,
                     uri: ConnectionURI(scheme: "unknown", host: "unknown", port: 1), sources: [], targets: [])

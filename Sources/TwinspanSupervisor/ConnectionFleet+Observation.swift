@@ -40,10 +40,25 @@ extension ConnectionFleet {
     public func tap(_ id: ConnectionID, filter: TapFilter) throws(TwinspanError) -> MessageTap {
         if let tap = try member(id).supervisor.recorder.tap(filter) { return tap }
         throw GatewayErrorTable.tooManyRequests.error(
-            "The connection '\(id)' has \(ConnectionRecorder.tapMaximum) taps already.", description: "End one of them.")
+            "The connection '\(id)' has \(ConnectionRecorder.tapMaximum) taps already.", description: "End one of them."
+        )
     }
 
     public func retry(deadLetter id: Int64) throws(TwinspanError) {
+        let letter: DeadLetter?
+        do throws(StoreFailure) {
+            letter = try environment.engine.deadLetter(id)
+        } catch {
+            throw GeneralErrorTable.serviceUnavailable.error("The store cannot be read: \(error.description).")
+        }
+        guard let letter else {
+            throw ConnectivityErrorTable.notFound.error(
+                "There is no dead letter \(id).", description: "It was carried out, removed, or has grown too old.")
+        }
+        try retry(letter)
+    }
+
+    private func retry(_ letter: DeadLetter) throws(TwinspanError) {
         throw ConnectivityErrorTable.unavailable.error("Dead letters cannot be carried out again yet.")
     }
 }

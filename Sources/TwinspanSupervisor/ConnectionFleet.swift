@@ -169,7 +169,8 @@ public final class ConnectionFleet: ConnectionRegistry {
         let conflicts = state.withLock { state in
             state.stored.keys.filter { wanted[$0] != nil }.compactMap { id -> (ConnectionID, String)? in
                 let file = state.members[id]?.definition.file ?? "a file"
-                let note = "The connection '\(id)' is defined in \(file) and was made over HTTP too; the file counts. "
+                let note =
+                    "The connection '\(id)' is defined in \(file) and was made over HTTP too; the file counts. "
                     + "Rename one of them, or delete the one made over HTTP: take it out of the file first."
                 state.members[id]?.notes = [note]
                 return (id, file)

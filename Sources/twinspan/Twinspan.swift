@@ -35,7 +35,7 @@ struct Twinspan: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             ServeCommand.self, LintCommand.self, MapCommand.self, ParseCommand.self, SimulateCommand.self,
-            StatusCommand.self, LogsCommand.self, TapCommand.self,
+            StatusCommand.self, LogsCommand.self, TapCommand.self, DeadLettersCommand.self,
             HashPasswordCommand.self, DemoCommand.self,
         ])
 }

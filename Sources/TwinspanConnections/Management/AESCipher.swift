@@ -74,8 +74,7 @@ struct AESCipher: Sendable {
             @convention(c) (
                 Context, UnsafeRawPointer?, UnsafeRawPointer?, UnsafePointer<UInt8>, UnsafePointer<UInt8>, Int32
             ) -> Int32
-        let update:
-            @convention(c) (Context, Bytes, UnsafeMutablePointer<Int32>, UnsafePointer<UInt8>, Int32) -> Int32
+        let update: @convention(c) (Context, Bytes, UnsafeMutablePointer<Int32>, UnsafePointer<UInt8>, Int32) -> Int32
         let end: @convention(c) (Context, Bytes, UnsafeMutablePointer<Int32>) -> Int32
         let control: @convention(c) (Context, Int32, Int32, UnsafeMutableRawPointer) -> Int32
 

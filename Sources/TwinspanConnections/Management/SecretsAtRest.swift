@@ -11,13 +11,6 @@ public struct SecretsAtRest: Sendable {
     /// Begins every encrypted value.
     static let prefix = "encrypted_"
 
-    /// The values that are secret. Of the URI only the password is.
-    static let pointers = [
-        ["credentials", "key"], ["sshTunnel", "credentials", "password"], ["sshTunnel", "credentials", "privateKey"],
-        ["credentials", "parameters", "accessKey"], ["credentials", "parameters", "secretKey"],
-        ["credentials", "parameters", "sharedKey"], ["credentials", "clientSecret"], ["credentials", "password"],
-    ].map { JSONPointer(segments: $0) }
-
     private let cipher: AESCipher
     private let oldCipher: AESCipher?
 
@@ -96,27 +89,16 @@ public struct SecretsAtRest: Sendable {
         Self.changed(document, change)
     }
 
+    /// What is encrypted of the URI is its password as it stands there, percent-encoded; the result is percent-encoded
+    /// too, because Base64 has a slash.
     private static func changed(_ document: JSONObject, _ change: (String) -> String) -> JSONObject {
-        var value = JSONValue.object(document)
-        for pointer in pointers {
-            if let text = value.value(at: pointer)?.string { value.set(.string(change(text)), at: pointer) }
+        ConnectionSecrets.transformed(document) { pointer, text in
+            guard pointer == ConnectionSecrets.uri else { return change(text) }
+            let stands = text.hasPrefix(prefix) ? decodedEscapes(text) : text
+            let new = change(stands)
+            if new == stands { return text }
+            return new.hasPrefix(prefix) ? escaped(new) : new
         }
-        let uri = JSONPointer(segments: ["uri"])
-        if let text = value.value(at: uri)?.string { value.set(.string(withPassword(of: text, change)), at: uri) }
-        return value.object ?? document
-    }
-
-    /// The URI with its password changed. What is encrypted is the password as it stands there, percent-encoded; the
-    /// result is percent-encoded too, because Base64 has a slash.
-    private static func withPassword(of uri: String, _ change: (String) -> String) -> String {
-        guard let start = uri.firstRange(of: "://")?.upperBound, let at = uri[start...].lastIndex(of: "@"),
-            let colon = uri[start..<at].firstIndex(of: ":")
-        else { return uri }
-        let password = String(uri[uri.index(after: colon)..<at])
-        let stands = password.hasPrefix(prefix) ? decodedEscapes(password) : password
-        let new = change(stands)
-        if new == stands { return uri }
-        return uri[...colon] + (new.hasPrefix(prefix) ? escaped(new) : new) + uri[at...]
     }
 
     private static let escapes: [(plain: Character, code: String)] = [("+", "%2B"), ("/", "%2F"), ("=", "%3D")]

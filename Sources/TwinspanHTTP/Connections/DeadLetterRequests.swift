@@ -44,6 +44,7 @@ struct DeadLetterRequests: Sendable {
     }
 
     func retry(id: Int64, _ reply: Reply) async throws -> Response {
+        _ = try await letter(id)
         try await calls.command { (registry) throws(TwinspanError) in try registry.retry(deadLetter: id) }
         return reply.success(status: 204, value: nil, etag: nil, revision: nil)
     }

@@ -41,7 +41,8 @@ struct ServiceStatus {
             "bytes": .number(JSONNumber(backend.storeMeasures().journalBytes)),
             "maxBytes": .number(JSONNumber(facts.journalMaxBytes)),
         ]
-        status["commit"] = ["p99Milliseconds": Self.percentile99(backend.engine.metrics.snapshot.latencyBuckets)]
+        let percentile = backend.engine.metrics.snapshot.commitMilliseconds(percentile: 0.99)
+        status["commit"] = ["p99Milliseconds": percentile.map(Self.rounded) ?? .null]
         let (inboxes, letters) = (backend.engine.inboxLoad, backend.engine.deadLetterLoad)
         status["connections"] = .array(
             (backend.connections?.snapshots() ?? []).map { snapshot in
@@ -95,22 +96,8 @@ struct ServiceStatus {
         ]
     }
 
-    /// Milliseconds that 99 of 100 commits took at most, as the upper bound of their bucket; null before the first.
-    static func percentile99(_ buckets: [Int64]) -> JSONValue {
-        let total = buckets.reduce(0, +)
-        guard total > 0, let largest = EngineMetrics.latencyBounds.last else { return .null }
-        var count: Int64 = 0
-        for (index, value) in buckets.enumerated() {
-            count += value
-            guard count * 100 >= total * 99 else { continue }
-            let bound = index < EngineMetrics.latencyBounds.count ? EngineMetrics.latencyBounds[index] : largest
-            return rounded(Double(bound) / 1000)
-        }
-        return .null
-    }
-
-    /// Milliseconds are enough.
-    private static func rounded(_ seconds: Double) -> JSONValue {
-        .number(JSONNumber((seconds * 1000).rounded() / 1000))
+    /// Three digits are enough.
+    private static func rounded(_ value: Double) -> JSONValue {
+        .number(JSONNumber((value * 1000).rounded() / 1000))
     }
 }

@@ -1,6 +1,7 @@
 // The body of `GET /devops/twinspan/connections/{id}/tap`: one JSON object per line for as long as somebody reads.
 import Hummingbird
 import NIOCore
+import Synchronization
 import TwinspanConnections
 
 /// Streams a tap.
@@ -19,15 +20,36 @@ enum TapStream {
                 wake.finish()
                 tap.close()
             }
+            let bell = Bell(tap: tap) { wake.yield() }
             // The head of the response leaves with the first bytes.
             try await writer.write(ByteBuffer(string: "\n"))
-            tap.arm { wake.yield() }
+            bell.arm()
             for await _ in wakes {
                 guard let lines = tap.take() else { break }
                 try await writer.write(lines.isEmpty ? ByteBuffer(string: "\n") : ByteBuffer(bytes: lines))
-                tap.arm { wake.yield() }
+                bell.arm()
             }
             try await writer.finish(nil)
+        }
+    }
+
+    /// Arms the tap once at a time: arming it again calls what was armed before.
+    private final class Bell: Sendable {
+        private let tap: MessageTap
+        private let ring: @Sendable () -> Void
+        private let isArmed = Atomic<Bool>(false)
+
+        init(tap: MessageTap, ring: @escaping @Sendable () -> Void) {
+            self.tap = tap
+            self.ring = ring
+        }
+
+        func arm() {
+            guard !isArmed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+            tap.arm { [self] in
+                isArmed.store(false, ordering: .releasing)
+                ring()
+            }
         }
     }
 }
