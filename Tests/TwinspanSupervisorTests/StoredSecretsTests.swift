@@ -59,10 +59,8 @@ struct StoredSecretsTests {
     @Test("secrets that were stored as they are stay readable when a key is given")
     func plain() throws {
         let other = try TemporaryDirectory(isInMemory: true)
-        var rig = try FleetRig(other)
-        try rig.create("c1", try FleetRig.document(password: "plain"))
-        rig.stop()
-        rig = try FleetRig(other, secrets: try SecretsAtRest(key: Self.key))
+        try FleetRig.run(other) { _ = try $0.create("c1", try FleetRig.document(password: "plain")) }
+        let rig = try FleetRig(other, secrets: try SecretsAtRest(key: Self.key))
         try rig.await("c1", .open)
     }
 }

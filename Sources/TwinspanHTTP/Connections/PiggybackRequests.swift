@@ -1,4 +1,4 @@
-// `POST /devops/piggyback/connectivity`: commands of connections in an envelope that once went to a service of a cluster
+// `POST /devops/piggyback/connectivity`: commands of connections in an envelope that names a service of a cluster
 // (spec/connectivity.md §8.2, spec/http.md §8.1). There is one process here, so every address leads to the registry.
 import HTTPTypes
 import Hummingbird

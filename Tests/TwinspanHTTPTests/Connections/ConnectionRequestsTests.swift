@@ -283,7 +283,8 @@ struct ConnectionRequestsTests {
         let registry = FakeRegistry()
         try registry.add("a")
         try await withDoor(.socket, registry: registry) { door in
-            #expect(try await door(ops("GET", "\(Self.root)/a")).status == 200)
+            let found = try await door(ops("GET", "\(Self.root)/a"))
+            #expect(found.status == 200)
             #expect(try await door(Ask("GET", Self.root)).status == 401)
             #expect(try await door(Self.command("connectivity.commands:closeConnection")).status == 200)
         }

@@ -47,6 +47,13 @@ final class FleetRig: Sendable {
 
     deinit { stop() }
 
+    /// Uses a fleet and lets go of the directory, as a process does that ends.
+    static func run<Result>(_ directory: TemporaryDirectory, _ body: (FleetRig) throws -> Result) throws -> Result {
+        let rig = try FleetRig(directory)
+        defer { rig.stop() }
+        return try body(rig)
+    }
+
     /// A definition for a broker of this name.
     static func document(
         _ host: String = "good", status: String = "open", type: String = "mqtt", password: String? = nil,
