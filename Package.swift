@@ -144,7 +144,9 @@ let package = Package(
             swiftSettings: sharedSettings),
         .testTarget(
             name: "TwinspanMappingTests",
-            dependencies: ["TwinspanMapping", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON"],
+            dependencies: [
+                "TwinspanMapping", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON", "TwinspanTestSupport",
+            ],
             swiftSettings: sharedSettings),
         .testTarget(
             name: "TwinspanJavaScriptTests",

@@ -176,9 +176,9 @@ enum MQTTFailure {
 
     /// The store did not take a batch: the broker has to send it again.
     static let storeRejected = BrokerFailure(
-        step: .serve, reaction: .backOff, reason: "store-rejected",
-        message: "The store did not take the messages; the connection was dropped so that the broker sends them again.",
-        hint: "see why the store is not ready")
+        step: .serve, reaction: .awaitIntake, reason: "store-rejected",
+        message: "The messages could not be taken; the connection was dropped so that the broker sends them again.",
+        hint: "see why the store is not ready, or the inbox full")
 
     /// A commit did not come within the longest hold.
     static func storeStalled(after limit: Duration) -> BrokerFailure {

@@ -35,10 +35,31 @@ public struct ExternalHeaders: Sendable {
             default: break
             }
         }
-        return list.isEmpty ? nil : list.first { $0.name.lowercased() == name }?.value
+        return listed(name)
     }
 
-    public var contentType: String? { value("content-type") }
+    private func listed(_ name: String) -> String? {
+        for header in list where Self.isSame(header.name, name) { return header.value }
+        return nil
+    }
+
+    /// Compares without regard to the case of ASCII letters, and without the allocation of `lowercased()`.
+    private static func isSame(_ written: String, _ name: String) -> Bool {
+        guard written.utf8.count == name.utf8.count else { return false }
+        return zip(written.utf8, name.utf8).allSatisfy { byte, wanted in
+            byte == wanted || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) && byte | 0x20 == wanted
+        }
+    }
+
+    /// The same headers with another content type, however often there was one.
+    func replacingContentType(with contentType: String) -> ExternalHeaders {
+        var result = self
+        result.list.removeAll { Self.isSame($0.name, "content-type") }
+        result.list.append((name: "content-type", value: contentType))
+        return result
+    }
+
+    public var contentType: String? { listed("content-type") }
 
     /// All headers, those of MQTT first.
     public var all: [(name: String, value: String)] {

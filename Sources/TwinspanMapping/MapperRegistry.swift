@@ -64,7 +64,11 @@ public struct MapperEngine: Sendable {
         self.name = name
         self.needsOptions = needsOptions
         self.blockedContentTypes = blockedContentTypes
-        self.make = make
+        self.make = { definition throws(TwinspanError) in
+            // What every mapper understands is checked for every mapper, so that lint sees it too.
+            _ = try MapperOptions(definition).blockedContentTypes(default: [])
+            return try make(definition)
+        }
     }
 }
 
@@ -77,7 +81,11 @@ public struct MapperRegistry: Sendable {
     }
 
     /// Those that need nothing but this target.
-    public static let builtIn = MapperRegistry(engines: [DittoMapper.engine])
+    public static let builtIn = MapperRegistry(engines: [
+        DittoMapper.engine, NormalizedMapper.engine, RawMessageMapper.engine, ConnectionStatusMapper.engine,
+        ImplicitThingCreationMapper.engine, UpdateTwinWithLiveResponseMapper.engine, CloudEventsMapper.engine,
+        CborDecoder.engine, ProtobufDecoder.engine,
+    ])
 
     /// The kind of a name, or nil.
     public func engine(named name: String) -> MapperEngine? {

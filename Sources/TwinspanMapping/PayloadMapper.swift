@@ -101,6 +101,13 @@ public protocol PayloadMapper: Sendable {
     /// Whether a message takes microseconds. A slow mapper runs only on the pipeline's own thread.
     var isQuick: Bool { get }
 
+    /// Whether inbound messages are mapped by their external headers, apart from `content-type`. Where nobody reads
+    /// them, the pipeline need not make the address of an MQTT message into text.
+    var readsHeaders: Bool { get }
+
+    /// Whether it bounds the signals of one inbound message itself, so that the limit of the chain does not apply.
+    var limitsSignals: Bool { get }
+
     /// Maps an inbound message. `scratch` is memory to be used again for the next message.
     func inbound(
         _ message: InboundMessage, _ scene: MappingScene, scratch: inout [UInt8]
@@ -112,6 +119,8 @@ public protocol PayloadMapper: Sendable {
 
 extension PayloadMapper {
     public var isQuick: Bool { true }
+    public var readsHeaders: Bool { true }
+    public var limitsSignals: Bool { false }
 }
 
 /// Makes JSON of another form for the mappers behind it in the same `payloadMapping`.
@@ -119,6 +128,6 @@ public protocol PayloadDecoder: Sendable {
     /// The name under which `payloadMapping` finds it.
     var name: String { get }
 
-    /// The payload as JSON text.
+    /// The payload as JSON text. Throws `connectivity:message.mapping.failed` that says where the payload is broken.
     func decode(_ message: InboundMessage) throws(TwinspanError) -> [UInt8]
 }

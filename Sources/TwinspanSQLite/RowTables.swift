@@ -19,7 +19,8 @@ final class RowTables {
     private let upsertThing: Statement
     private let upsertPolicy: Statement
     private let setCursor: Statement
-    private var cursor: Int64
+    /// Rows are complete up to here.
+    private(set) var cursor: Int64
     /// The cursor as it would be found after a power cut. The journal must be kept from here on.
     private(set) var durableCursor: Int64
 
@@ -40,9 +41,9 @@ final class RowTables {
                 + " ON CONFLICT (id) DO UPDATE SET revision = ?2, created = ?3, modified = ?4, json = ?5")
         setCursor = try Statement(connection, "UPDATE cursor SET sequence = ? WHERE name = 'rows'")
         cursor = try owner.integers("SELECT sequence FROM cursor WHERE name = 'rows'")?[0] ?? 0
-        // What stands there now was read from files that a power cut can no longer take back only after a checkpoint.
-        owner.checkpoint(patienceMilliseconds: 100)
-        durableCursor = cursor
+        // What stands there now was read from files that a power cut can no longer take back only after a checkpoint. A
+        // reader of the connections before can still be in its way; then nothing counts as durable until the next.
+        durableCursor = owner.checkpoint(patienceMilliseconds: 100) ? cursor : 0
     }
 
     /// Writes rows; the cursor moves with the last of them. Throws with the transaction rolled back; rows written

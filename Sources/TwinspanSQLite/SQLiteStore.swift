@@ -77,7 +77,7 @@ public final class SQLiteStore: TwinStore {
         durableRows.store(tables.durableCursor, ordering: .releasing)
         let last = try writer.integers("SELECT max(sequence) FROM journal")?[0] ?? 0
         // Retention may have emptied the journal; then the rows are complete and tell where it ended.
-        lastSequence = max(last, tables.durableCursor, records.position.newestSequence)
+        lastSequence = max(last, tables.cursor, records.position.newestSequence, records.position.trimmed)
         try readJournalStart(writer)
         if journalStart.sequence > lastSequence { try records.noteEmptied(upTo: lastSequence) }
         firstSequence.store(records.position.trimmed + 1, ordering: .releasing)
@@ -93,7 +93,7 @@ public final class SQLiteStore: TwinStore {
         if committed == nil { directory.reserveBallast() }
         updateMeasures()
         return StorePosition(
-            lastSequence: lastSequence, rowsCursor: tables.durableCursor,
+            lastSequence: lastSequence, rowsCursor: tables.cursor,
             newestRecordID: records.position.newestID)
     }
 

@@ -75,7 +75,8 @@ enum Schema: String, CaseIterable {
 
     /// What is stored beside events. `position` has one row: the newest sequence that records have used and how many
     /// they have used, how far the journal is trimmed and how many records that were, and the greatest record id.
-    /// What is small stands before the payload, so that nobody who wants only that reads the payload's pages.
+    /// What is small stands before the payload, so that nobody who wants only that reads the payload's pages. Text of
+    /// peers is kept as bytes, because readers end a text at its first NUL.
     private static let recordTables = """
         ALTER TABLE journal ADD COLUMN headers BLOB;
         CREATE TABLE position (
@@ -85,13 +86,13 @@ enum Schema: String, CaseIterable {
             SELECT 0, 0, coalesce(min(sequence), 1) - 1, coalesce(min(sequence), 1) - 1, 0 FROM journal;
         CREATE TABLE inbox (
             id INTEGER PRIMARY KEY, connection TEXT NOT NULL, bytes INTEGER NOT NULL, attempts INTEGER NOT NULL,
-            next_attempt INTEGER, error TEXT, source INTEGER NOT NULL, address TEXT NOT NULL, qos INTEGER NOT NULL,
+            next_attempt INTEGER, error BLOB, source INTEGER NOT NULL, address BLOB NOT NULL, qos INTEGER NOT NULL,
             retained INTEGER NOT NULL, received INTEGER NOT NULL, headers BLOB NOT NULL, payload BLOB NOT NULL);
         CREATE INDEX inbox_connection ON inbox (connection, id, bytes);
         CREATE TABLE dead_letter (
             id INTEGER PRIMARY KEY, connection TEXT NOT NULL, bytes INTEGER NOT NULL, attempts INTEGER NOT NULL,
-            died INTEGER NOT NULL, stage TEXT NOT NULL, correlation TEXT, error BLOB NOT NULL, source INTEGER NOT NULL,
-            address TEXT NOT NULL, qos INTEGER NOT NULL, retained INTEGER NOT NULL, received INTEGER NOT NULL,
+            died INTEGER NOT NULL, stage TEXT NOT NULL, correlation BLOB, error BLOB NOT NULL, source INTEGER NOT NULL,
+            address BLOB NOT NULL, qos INTEGER NOT NULL, retained INTEGER NOT NULL, received INTEGER NOT NULL,
             headers BLOB NOT NULL, payload BLOB NOT NULL);
         CREATE INDEX dead_letter_connection ON dead_letter (connection, id, bytes);
         CREATE TABLE reader (

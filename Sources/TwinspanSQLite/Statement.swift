@@ -93,6 +93,11 @@ final class Statement {
         }
     }
 
+    /// Binds a copy of the bytes of text that may be absent.
+    func bind(_ index: Int32, bytesOf text: String?) {
+        if let text { bind(index, copying: Array(text.utf8)) } else { sqlite3_bind_null(handle, index) }
+    }
+
     /// SQLite's mark for what it has to copy before the call returns.
     private static let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
     nonisolated(unsafe) private static let nothing: UnsafePointer<CChar> = {

@@ -193,6 +193,11 @@ extension ConnectionFleet {
     private func keep(_ record: StoreRecord) throws(TwinspanError) {
         let ticket = environment.engine.keep([record])
         environment.engine.commitSoon()
+        try awaitCommit(ticket)
+    }
+
+    /// Returns when the ticket is committed.
+    func awaitCommit(_ ticket: CommitTicket) throws(TwinspanError) {
         switch environment.engine.gate.wait(for: ticket, patience: Self.storePatience) {
         case .committed: return
         case .rejected:

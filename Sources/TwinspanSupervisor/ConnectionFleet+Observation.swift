@@ -59,6 +59,8 @@ extension ConnectionFleet {
     }
 
     private func retry(_ letter: DeadLetter) throws(TwinspanError) {
-        throw ConnectivityErrorTable.unavailable.error("Dead letters cannot be carried out again yet.")
+        let ticket = try member(letter.message.connection).supervisor.retry(letter)
+        environment.engine.commitSoon()
+        try awaitCommit(ticket)
     }
 }

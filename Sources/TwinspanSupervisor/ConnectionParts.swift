@@ -11,6 +11,8 @@ extension ConnectionSupervisor {
         let consumer: SessionRunner?
         let publisher: SessionRunner?
         let targets: TargetRunner?
+        /// Nil without sources.
+        let inbox: ConnectionInbox?
 
         /// Makes everything and starts nothing. Throws when a mapper cannot be made.
         init(
@@ -21,7 +23,7 @@ extension ConnectionSupervisor {
             let clock = environment.clock
             let engine = environment.engine
             guard let adapter = environment.adapters[connection.type] else {
-                (consumer, publisher, targets) = (nil, nil, nil)
+                (consumer, publisher, targets, inbox) = (nil, nil, nil, nil)
                 return
             }
             let trouble = TroubleLog(logger: logger, now: { clock.monotonic })
@@ -31,7 +33,7 @@ extension ConnectionSupervisor {
                 ? SessionRunner(
                     session: adapter.publisher(for: connection, queue: queue, outcomes: outcomes), role: "publisher",
                     isFailoverEnabled: connection.isFailoverEnabled, clock: clock, counters: counters, logger: logger,
-                    mayRun: { true }, onChange: onChange) : nil
+                    obstacle: { nil }, onChange: onChange) : nil
             self.publisher = publisher
             if connection.targets.isEmpty {
                 targets = nil
@@ -43,26 +45,46 @@ extension ConnectionSupervisor {
             }
             if connection.sources.isEmpty {
                 consumer = nil
+                inbox = nil
             } else {
                 let replies = ReplyPublisher(
                     connection: connection, queue: queue, engine: engine, clock: clock, counters: counters,
                     recorder: recorder)
-                let inlet = try SourcePipeline(
-                    connection: connection, engine: engine, clock: clock, counters: counters, trouble: trouble,
-                    replies: needsPublisher ? replies : nil,
-                    payloadBytesMax: environment.payloadBytesMax, mappers: environment.mappers)
+                let accounts = InboundAccounts(
+                    counters: counters, recorder: recorder, trouble: trouble,
+                    replies: needsPublisher ? replies : nil)
+                let side = try InboundSide(
+                    connection, engine: engine, clock: clock, accounts: accounts,
+                    payloadBytesMax: environment.payloadBytesMax, mappers: environment.mappers,
+                    settings: environment.inbox)
+                let inbox = side.inbox
+                self.inbox = inbox
                 consumer = SessionRunner(
-                    session: adapter.consumer(for: connection, inlet: inlet), role: "consumer",
+                    session: adapter.consumer(for: connection, inlet: side.pipeline), role: "consumer",
                     isFailoverEnabled: connection.isFailoverEnabled, clock: clock, counters: counters, logger: logger,
-                    mayRun: { engine.condition == .open }, onChange: onChange)
+                    obstacle: {
+                        if engine.condition != .open { return .known }
+                        return inbox.isFull ? .told(.inboxFull(environment.inbox.bytes)) : nil
+                    }, onChange: onChange)
             }
         }
 
         func start(_ id: ConnectionID) {
             targets?.start(name: "out \(id)")
             publisher?.start(name: "pub \(id)")
+            inbox?.start()
             consumer?.start(name: "sub \(id)")
         }
+    }
+}
+
+extension BrokerFailure {
+    /// The connection takes nothing in until some of what waits is done.
+    fileprivate static func inboxFull(_ bytes: Int) -> BrokerFailure {
+        BrokerFailure(
+            step: .serve, reaction: .awaitIntake, reason: "inbox-full",
+            message: "Messages that wait for acknowledgements or answers fill the inbox (\(bytes) bytes).",
+            hint: "see which acknowledgements are missing; 'requested-acks' and the targets that issue them decide")
     }
 }
 

@@ -20,22 +20,21 @@ public struct SupervisorEnvironment: Sendable {
     /// Messages each target adds to its connection's outbound queue unless it says otherwise, and the queue's bytes.
     public var queueCapacity: Int
     public var queueBytes: Int
+    /// Bounds and pace of each connection's inbox.
+    public var inbox: InboxSettings
     /// How definitions that come over HTTP are read.
-    public var reading: ConnectionReading
+    public var reading = ConnectionReading.unavailable
     /// Encrypts secrets of connections in the store; nil stores them as they are.
     public var secrets: SecretsAtRest?
     /// The name of this process in status.
-    public var instance: String
+    public var instance = "twinspan"
 
     public init(
         engine: TwinEngine, clock: any EngineClock, adapters: [any BrokerAdapter], logger: Logger,
         mappers: MapperRegistry = .builtIn, payloadBytesMax: Int = 1 << 20, queueCapacity: Int = 4_000,
-        queueBytes: Int = 32 << 20, reading: ConnectionReading = .unavailable, secrets: SecretsAtRest? = nil,
-        instance: String = "twinspan"
+        queueBytes: Int = 32 << 20, inbox: InboxSettings = InboxSettings()
     ) {
-        self.reading = reading
-        self.secrets = secrets
-        self.instance = instance
+        self.inbox = inbox
         self.engine = engine
         self.clock = clock
         self.logger = logger
@@ -118,7 +117,20 @@ final class ConnectionSupervisor: Sendable {
         parts?.consumer?.stop(grace: grace)
     }
 
-    func joinConsumer() { parts?.consumer?.join() }
+    func joinConsumer() {
+        parts?.consumer?.join()
+        parts?.inbox?.stop()
+    }
+
+    /// Runs a dead letter again: it is a message of the inbox once the ticket is committed, and runs as soon as the
+    /// connection is open.
+    func retry(_ letter: DeadLetter) -> CommitTicket {
+        if let inbox = parts?.inbox { return inbox.retry(letter) }
+        let engine = environment.engine
+        let message = InboxMessage(
+            id: engine.makeRecordID(), message: letter.message, attempts: 0, nextAttemptAt: environment.clock.now)
+        return engine.keep([.inboxPut(message), .deadLetterRemove(id: letter.id)], commitsSoon: true)
+    }
 
     /// Ends the outbound side: events that are committed already go out within `grace`.
     func stopPublisher(grace: Duration) {
@@ -164,7 +176,7 @@ final class ConnectionSupervisor: Sendable {
         if let problem { sessions.append(SessionStatus(state: .misconfigured, since: startedAt, failure: problem)) }
         let worst = sessions.max { Self.severity($0.state) < Self.severity($1.state) }
         let load = queue.load
-        return ConnectionSnapshot(
+        var snapshot = ConnectionSnapshot(
             id: connection.id, type: connection.type, uri: connection.uri.display, state: worst?.state ?? .closed,
             stateAgeSeconds: worst.map { Self.seconds(from: $0.since, to: now) } ?? 0, failure: worst?.failure,
             nextAttemptSeconds: worst?.nextAttemptAt.map { Self.seconds(from: now, to: $0) },
@@ -172,6 +184,16 @@ final class ConnectionSupervisor: Sendable {
             targetCount: connection.targets.count, counters: counters.snapshot, inFlight: counters.inFlight,
             queueDepth: load.messages, queueBytes: load.bytes,
             queueAgeSeconds: load.oldestQueuedAt.map { $0 == 0 ? 0 : Self.seconds(from: $0, to: now) } ?? 0)
+        snapshot.waitingSignals = counters.waiting
+        snapshot.inbox = kept(environment.engine.inboxLoad[connection.id])
+        snapshot.deadLetters = kept(environment.engine.deadLetterLoad[connection.id])
+        return snapshot
+    }
+
+    private func kept(_ load: RecordLoad?) -> ConnectionSnapshot.Kept {
+        guard let load else { return ConnectionSnapshot.Kept() }
+        let age = load.oldest.map { environment.clock.now.milliseconds - $0.milliseconds } ?? 0
+        return ConnectionSnapshot.Kept(count: load.count, bytes: load.bytes, ageSeconds: Double(max(age, 0)) / 1000)
     }
 
     /// The facts behind the status (spec/connectivity.md §8.4); `client` is the name of this instance.

@@ -19,12 +19,14 @@ struct ReconnectPolicy: Sendable {
     ///   - jitter: 0…1, spreads the attempts of many clients.
     mutating func delay(after reaction: BrokerFailure.Reaction, openFor: Duration?, jitter: Double) -> Duration? {
         if let openFor, openFor >= Self.healthy { failures = 0 }
+        // A long wait would only keep messages back.
+        if reaction == .awaitIntake { failures = 0 }
         failures += 1
         switch reaction {
         case .fatal: return nil
         case .misconfigured: return Self.misconfigured * (0.8 + 0.4 * jitter)
         case .retryNow where failures == 1: return .milliseconds(100) * (0.5 + jitter)
-        case .retryNow, .backOff:
+        case .retryNow, .backOff, .awaitIntake:
             let doublings = min(failures - 1, 6)
             return min(Self.first * (1 << doublings), Self.longest) * (0.8 + 0.4 * jitter)
         }

@@ -40,6 +40,12 @@ final class ReplyPublisher: Sendable {
         self.recorder = recorder
     }
 
+    /// Whether answers of this type to commands of this source are sent.
+    func takes(_ type: ReplyTarget.ResponseType, source: Int) -> Bool {
+        guard let target = connection.sources[source].replyTarget, target.isEnabled else { return false }
+        return target.expectedResponseTypes.contains(type)
+    }
+
     /// Queues an answer, after the commit it depends on; a rejected commit swallows it, because the message comes
     /// again.
     func publish(_ answer: Answer, after ticket: CommitTicket?) {

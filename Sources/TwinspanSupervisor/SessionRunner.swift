@@ -6,6 +6,14 @@ import Synchronization
 import TwinspanConnections
 import TwinspanEngine
 
+/// What keeps a session from being started.
+enum Obstacle {
+    /// Something that says so itself, as the store does.
+    case known
+    /// The connection's status says what it is.
+    case told(BrokerFailure)
+}
+
 /// What is known of a session.
 struct SessionStatus: Sendable {
     var state: ConnectionState
@@ -25,8 +33,9 @@ final class SessionRunner: SessionObserver {
     private let clock: any EngineClock
     private let counters: ConnectionCounters
     private let logger: Logger
-    /// Whether a session may be started; a consumer waits here while the store is closed.
-    private let mayRun: @Sendable () -> Bool
+    /// What keeps a session from being started, nil when nothing does; a consumer waits here while the store is closed
+    /// or its inbox is full.
+    private let obstacle: @Sendable () -> Obstacle?
     private let status: Mutex<SessionStatus>
     private let isStopping = Atomic<Bool>(false)
     private let doorbell = Doorbell()
@@ -36,7 +45,7 @@ final class SessionRunner: SessionObserver {
 
     init(
         session: any BrokerSession, role: String, isFailoverEnabled: Bool, clock: any EngineClock,
-        counters: ConnectionCounters, logger: Logger, mayRun: @escaping @Sendable () -> Bool,
+        counters: ConnectionCounters, logger: Logger, obstacle: @escaping @Sendable () -> Obstacle?,
         onChange: @escaping @Sendable () -> Void = {}
     ) {
         self.onChange = onChange
@@ -48,7 +57,7 @@ final class SessionRunner: SessionObserver {
         var logger = logger
         logger[metadataKey: "session"] = "\(role)"
         self.logger = logger
-        self.mayRun = mayRun
+        self.obstacle = obstacle
         status = Mutex(SessionStatus(state: .connecting, since: clock.monotonic))
     }
 
@@ -75,7 +84,8 @@ final class SessionRunner: SessionObserver {
     private func run() {
         var policy = ReconnectPolicy()
         while !isStopping.load(ordering: .acquiring) {
-            guard mayRun() else {
+            if let obstacle = obstacle() {
+                if case .told(let failure) = obstacle { fail(failure, next: nil) }
                 doorbell.wait(patience: .milliseconds(200))
                 continue
             }
@@ -86,8 +96,6 @@ final class SessionRunner: SessionObserver {
                 status.state == .open ? .nanoseconds(Int64(clock.monotonic &- status.since)) : nil
             }
             counters.add(.reconnects, role == "consumer" ? .inbound : .outbound, reason: failure.reason)
-            // The broker is not at fault, and `mayRun` waits for the store: a long wait would only keep messages back.
-            if failure.reason == "store-rejected" { policy = ReconnectPolicy() }
             let delay = policy.delay(
                 after: failure.reaction, openFor: openFor, jitter: Double.random(in: 0...1))
             guard let delay, isFailoverEnabled else {

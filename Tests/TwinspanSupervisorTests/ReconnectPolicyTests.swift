@@ -31,6 +31,14 @@ struct ReconnectPolicyTests {
         #expect(policy.delay(after: .backOff, openFor: .seconds(10), jitter: 0.5) == .seconds(1))
     }
 
+    @Test("messages that were given back are asked for again after a second, however often")
+    func awaitIntake() {
+        var policy = ReconnectPolicy()
+        for _ in 0..<20 { _ = policy.delay(after: .backOff, openFor: nil, jitter: 0.5) }
+        for _ in 0..<3 { #expect(policy.delay(after: .awaitIntake, openFor: nil, jitter: 0.5) == .seconds(1)) }
+        #expect(policy.delay(after: .backOff, openFor: nil, jitter: 0.5) == .seconds(2))
+    }
+
     @Test("what a person must change is tried slowly, what is broken inside not at all")
     func others() {
         var policy = ReconnectPolicy()

@@ -74,6 +74,8 @@ public struct BrokerFailure: Error, Sendable, Equatable {
         case retryNow
         /// Wait before connecting again.
         case backOff
+        /// The broker is not at fault: what it sent was given back. Connect again soon, once messages are taken.
+        case awaitIntake
         /// A person has to change something; try again slowly.
         case misconfigured
         /// Our own fault or lack of memory; the connection stays down.

@@ -39,8 +39,26 @@ public struct ConnectionSnapshot: Sendable {
     public var queueBytes: Int
     /// Age of the oldest message that waits, in seconds; 0 when none does.
     public var queueAgeSeconds: Double
+    /// Signals that wait for acknowledgements, answers or a commit.
+    public var waitingSignals = 0
+    /// Messages in the inbox, and dead letters.
+    public var inbox = Kept()
+    public var deadLetters = Kept()
     /// What somebody should know beside the state: that an id is taken twice.
     public var notes: [String] = []
+
+    /// How many messages are kept of one kind.
+    public struct Kept: Sendable, Equatable {
+        public var count: Int
+        public var bytes: Int64
+        /// Age of the oldest in seconds; 0 when there is none.
+        public var ageSeconds: Double
+        public init(count: Int = 0, bytes: Int64 = 0, ageSeconds: Double = 0) {
+            self.count = count
+            self.bytes = bytes
+            self.ageSeconds = ageSeconds
+        }
+    }
 
     /// One counter. The closed set of outcomes per direction makes every message end in exactly one per stage.
     public struct Counter: Sendable, Equatable {

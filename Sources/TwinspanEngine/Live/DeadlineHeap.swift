@@ -1,22 +1,24 @@
 // Deadlines by time, as a binary heap. What was answered meanwhile stays in it until it comes up or the owner asks for
 // `compact`, because taking something out of the middle would cost a search.
 
-/// Numbers of requests, the one that is due first on top.
-struct DeadlineHeap: Sendable {
+/// Numbers of requests or messages, the one that is due first on top. A plain value: its owner guards it.
+public struct DeadlineHeap: Sendable {
     private var entries: [(deadline: UInt64, number: UInt64)] = []
 
-    var count: Int { entries.count }
+    public var count: Int { entries.count }
 
     /// When the first is due.
-    var first: UInt64? { entries.first?.deadline }
+    public var first: UInt64? { entries.first?.deadline }
 
-    mutating func insert(_ number: UInt64, due deadline: UInt64) {
+    public init() {}
+
+    public mutating func insert(_ number: UInt64, due deadline: UInt64) {
         entries.append((deadline, number))
         rise(entries.count - 1)
     }
 
     /// Takes the first out if it is due; O(log n).
-    mutating func takeDue(_ now: UInt64) -> UInt64? {
+    public mutating func takeDue(_ now: UInt64) -> UInt64? {
         guard let top = entries.first, top.deadline <= now else { return nil }
         entries.swapAt(0, entries.count - 1)
         entries.removeLast()
@@ -25,7 +27,7 @@ struct DeadlineHeap: Sendable {
     }
 
     /// Forgets what is not wanted any more; O(n).
-    mutating func compact(_ isWanted: (UInt64) -> Bool) {
+    public mutating func compact(_ isWanted: (UInt64) -> Bool) {
         entries.removeAll { !isWanted($0.number) }
         for index in stride(from: entries.count / 2 - 1, through: 0, by: -1) { sink(index) }
     }

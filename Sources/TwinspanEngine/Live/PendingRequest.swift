@@ -151,13 +151,15 @@ struct PendingRequest: Sendable {
         }
         guard response.path == command.resource.path else {
             return GeneralErrorTable.illegalAdaptable.error(
-                "The path '\(response.path.description.shortened)' is not the one of the command.")
+                "The path '\(response.path.description.shortened)' is not the one of the command.",
+                description: misfitOfTypes(response, command))
         }
         // What did not exist is answered as created (§6.2).
         let isCreated = response.action == .create && (command.action == .modify || command.action == .merge)
         guard isCreated || response.action == command.action else {
             return GeneralErrorTable.illegalAdaptable.error(
-                "A response to '\(response.action)' does not answer the command '\(command.action)'.")
+                "A response to '\(response.action)' does not answer the command '\(command.action)'.",
+                description: misfitOfTypes(response, command))
         }
         let allowed: [Int] =
             switch response.action {
@@ -166,7 +168,20 @@ struct PendingRequest: Sendable {
             case .retrieve: [200]
             case .delete: [204]
             }
-        return allowed.contains(response.status) ? nil : .illegalStatus(response.status)
+        if allowed.contains(response.status) { return nil }
+        var error = TwinspanError.illegalStatus(response.status)
+        let type = command.resource.typeName(response.action)
+        let name = type.prefix(1).uppercased() + type.dropFirst()
+        error.description = "\(name)Response only allows \(allowed)."
+        return error
+    }
+
+    /// Both types by the names that the logs of connections show (spec/connectivity.md §13).
+    private func misfitOfTypes(_ response: LiveResponse, _ command: ThingCommand) -> String {
+        // A path that addresses nothing has no name; the command's own resource stands for it.
+        let resource = (try? ThingResource(response.path)) ?? command.resource
+        return "The type <things.responses:\(resource.typeName(response.action))> does not answer "
+            + "<things.commands:\(command.resource.typeName(command.action))>."
     }
 
     /// Why an answer does not fit; nil when it does. Answers to messages may have any status.

@@ -15,6 +15,8 @@ public struct SignalEnd: Sendable {
     public var failure: TwinspanError?
     /// What became of an answer or an acknowledgement; nil for anything else.
     public var fate: AnswerFate?
+    /// What a command on a thing, a message or a live event has got, also when the sender wants nothing.
+    public var answer: SignalAnswer?
 }
 
 extension CommitTicket {
@@ -44,7 +46,8 @@ extension TwinEngine {
             switch signal {
             case .thingCommand(let command):
                 return request(command, as: sender, origin: session.id) { answer in
-                    ended(SignalEnd(envelope: command.envelope(of: answer), failure: answer.failure))
+                    ended(
+                        SignalEnd(envelope: command.envelope(of: answer), failure: answer.failure, answer: answer))
                 }
             case .retrieveThings(let command) where command.channel == .twin:
                 let outcome = execute(command, as: sender)
@@ -55,13 +58,14 @@ extension TwinEngine {
                 return answer(outcome, to: signal, ended) { command.envelope(of: $0) }
             case .message(let message) where message.status == nil:
                 return send(message, as: sender, origin: session.id) { answer in
-                    ended(SignalEnd(envelope: message.envelope(of: answer), failure: answer.failure))
+                    ended(
+                        SignalEnd(envelope: message.envelope(of: answer), failure: answer.failure, answer: answer))
                 }
             case .thingEvent(let event) where event.channel == .live:
                 let event = try LiveEvent(event)
                 return send(event, as: sender, origin: session.id) { answer in
                     let envelope = answer.envelope(topic: event.topic, headers: event.headers)
-                    ended(SignalEnd(envelope: envelope, failure: answer.failure))
+                    ended(SignalEnd(envelope: envelope, failure: answer.failure, answer: answer))
                 }
             default:
                 guard let fate = try fate(of: signal, from: session) else {

@@ -139,8 +139,8 @@ public enum StoreRecord: Sendable {
 }
 
 /// How many dead letters are kept; whichever is reached first. The oldest go, a bounded number per transaction, so for
-/// a moment there may be more. A letter is kept whole or not at all: one that is larger than a quarter of `bytes` is not
-/// kept, because it would push out too many others. Both are counted (`EngineMetrics.Snapshot.deadLettersExpired`).
+/// a moment there may be more. A letter is kept whole or not at all: one that is larger than a quarter of `bytes` is
+/// not kept, because it would push out too many others. Both are counted (`EngineMetrics.Snapshot.deadLettersExpired`).
 public struct DeadLetterRetention: Sendable, Equatable {
     public var bytes: Int64
     public var age: Duration

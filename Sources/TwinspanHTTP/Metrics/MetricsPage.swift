@@ -78,6 +78,16 @@ struct MetricsPage: Sendable {
             ("queue_messages", "Messages that wait for the broker.", { Double($0.queueDepth) }),
             ("queue_bytes", "Bytes that wait for the broker.", { Double($0.queueBytes) }),
             ("queue_age_seconds", "Age of the oldest message that waits.", { $0.queueAgeSeconds }),
+            (
+                "waiting_signals", "Signals whose acknowledgements or answers are awaited.",
+                { Double($0.waitingSignals) }
+            ),
+            ("inbox_messages", "Messages that wait in the inbox.", { Double($0.inbox.count) }),
+            ("inbox_bytes", "Bytes that wait in the inbox.", { Double($0.inbox.bytes) }),
+            ("inbox_age_seconds", "Age of the oldest message in the inbox.", { $0.inbox.ageSeconds }),
+            ("dead_letters", "Dead letters that are kept.", { Double($0.deadLetters.count) }),
+            ("dead_letter_bytes", "Bytes of the dead letters that are kept.", { Double($0.deadLetters.bytes) }),
+            ("dead_letter_age_seconds", "Age of the oldest dead letter.", { $0.deadLetters.ageSeconds }),
         ]
         for gauge in gauges {
             page.family("twinspan_connection_\(gauge.name)", .gauge, gauge.help)

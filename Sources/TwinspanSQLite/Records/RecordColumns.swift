@@ -50,14 +50,14 @@ enum RecordColumns {
     static func inboxMessage(_ row: some StoredColumns) throws(StoreFailure) -> InboxMessage {
         InboxMessage(
             id: row.integer(0) ?? 0, message: try message(row, from: 6), attempts: Int(row.integer(3) ?? 0),
-            nextAttemptAt: row.integer(4).map { Timestamp(milliseconds: $0) }, lastError: row.string(5))
+            nextAttemptAt: row.integer(4).map { Timestamp(milliseconds: $0) }, lastError: text(row, 5))
     }
 
     static func deadLetter(_ row: some StoredColumns) throws(StoreFailure) -> DeadLetter {
         DeadLetter(
             id: row.integer(0) ?? 0, message: try message(row, from: 8), attempts: Int(row.integer(3) ?? 0),
             diedAt: Timestamp(milliseconds: row.integer(4) ?? 0), stage: row.string(5) ?? "",
-            error: try error(row.bytes(7) ?? []), correlationID: row.string(6))
+            error: try error(row.bytes(7) ?? []), correlationID: text(row, 6))
     }
 
     static func storedConnection(_ row: some StoredColumns) throws(StoreFailure) -> StoredConnection {
@@ -70,10 +70,15 @@ enum RecordColumns {
     private static func message(_ row: some StoredColumns, from first: Int) throws(StoreFailure) -> KeptMessage {
         KeptMessage(
             connection: try connectionID(row.string(1)), source: Int(row.integer(first) ?? 0),
-            address: row.string(first + 1) ?? "", payload: row.bytes(first + 6) ?? [],
+            address: text(row, first + 1) ?? "", payload: row.bytes(first + 6) ?? [],
             headers: try headers(row.bytes(first + 5) ?? []),
             qos: UInt8(truncatingIfNeeded: row.integer(first + 2) ?? 0), isRetained: row.integer(first + 3) == 1,
             receivedAt: Timestamp(milliseconds: row.integer(first + 4) ?? 0))
+    }
+
+    /// Text of a peer, which is kept as bytes.
+    private static func text(_ row: some StoredColumns, _ index: Int) -> String? {
+        row.bytes(index).map { String(decoding: $0, as: UTF8.self) }
     }
 
     static func connectionID(_ text: String?) throws(StoreFailure) -> ConnectionID {

@@ -41,7 +41,7 @@ struct RecordStatements {
         putInbox.bind(3, Int64(message.byteCount))
         putInbox.bind(4, Int64(message.attempts))
         putInbox.bind(5, optional: message.nextAttemptAt?.milliseconds)
-        putInbox.bind(6, copying: message.lastError)
+        putInbox.bind(6, bytesOf: message.lastError)
         Self.bind(message.message, to: putInbox, from: 7)
         try putInbox.runAndForget()
     }
@@ -53,7 +53,7 @@ struct RecordStatements {
         putLetter.bind(4, Int64(letter.attempts))
         putLetter.bind(5, letter.diedAt.milliseconds)
         putLetter.bind(6, copying: letter.stage)
-        putLetter.bind(7, copying: letter.correlationID)
+        putLetter.bind(7, bytesOf: letter.correlationID)
         putLetter.bind(8, copying: JSONText(letter.error.json).bytes)
         Self.bind(letter.message, to: putLetter, from: 9)
         try putLetter.runAndForget()
@@ -77,7 +77,7 @@ struct RecordStatements {
 
     private static func bind(_ message: KeptMessage, to statement: Statement, from first: Int32) {
         statement.bind(first, Int64(message.source))
-        statement.bind(first + 1, copying: message.address)
+        statement.bind(first + 1, bytesOf: message.address)
         statement.bind(first + 2, Int64(message.qos))
         statement.bind(first + 3, message.isRetained ? 1 : 0)
         statement.bind(first + 4, message.receivedAt.milliseconds)

@@ -1,6 +1,6 @@
 // A commit that the engine was told had failed may have reached the disk all the same. Its events are discarded by
-// their sequence; records replace and remove what was there before, so that has to be remembered until the next commit says
-// that this one counts. In memory only: after a crash nobody was told anything, and what is on the disk counts.
+// their sequence; records replace and remove what was there before, so that has to be remembered until the next commit
+// says that this one counts. In memory only: after a crash nobody was told anything, and what is on the disk counts.
 import TwinspanEngine
 import TwinspanProtocol
 

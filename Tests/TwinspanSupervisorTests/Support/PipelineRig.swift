@@ -1,8 +1,10 @@
 import Glibc
 import Logging
 import Synchronization
+import Testing
 import TwinspanConnections
 import TwinspanExpressions
+import TwinspanMapping
 import TwinspanProtocol
 import TwinspanSQLite
 import TwinspanTestSupport
@@ -17,6 +19,7 @@ final class PipelineRig: Sendable {
     let queue: OutboundQueue
     let counters = ConnectionCounters()
     let trouble: TroubleLog
+    let recorder: ConnectionRecorder
 
     init(queueCapacity: Int = 1_000, queueBytes: Int = 1 << 20) throws {
         directory = try TemporaryDirectory(isInMemory: true)
@@ -25,25 +28,41 @@ final class PipelineRig: Sendable {
         let clock = rig.clock
         trouble = TroubleLog(
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), now: { clock.monotonic })
+        recorder = ConnectionRecorder(
+            connection: try Self.connection(), now: { clock.now }, monotonic: { clock.monotonic })
     }
 
     deinit { rig.engine.stop() }
 
     func connection(sources: [Source] = [], targets: [Target] = []) throws -> Connection {
+        try Self.connection(sources: sources, targets: targets)
+    }
+
+    private static func connection(sources: [Source] = [], targets: [Target] = []) throws -> Connection {
         Connection(
             id: try ConnectionID("c1"), type: .mqtt, isOpen: true,
             uri: ConnectionURI(scheme: "tcp", host: "localhost", port: 1883), sources: sources, targets: targets)
     }
 
     func inlet(_ source: Source, payloadBytesMax: Int = 1 << 20) throws -> SourcePipeline {
-        let connection = try connection(sources: [source])
+        try side([source], payloadBytesMax: payloadBytesMax).pipeline
+    }
+
+    /// Pipeline and inbox of a connection with these sources.
+    func side(
+        _ sources: [Source], payloadBytesMax: Int = 1 << 20, settings: InboxSettings = InboxSettings(),
+        mappers: MapperRegistry = .builtIn, definitions: [String: MappingDefinition] = [:]
+    ) throws -> InboundSide {
+        var connection = try connection(sources: sources)
+        connection.mappingDefinitions = definitions
         let clock = rig.clock
         let replies = ReplyPublisher(
             connection: connection, queue: queue, engine: rig.engine, clock: clock, counters: counters,
-            recorder: ConnectionRecorder(connection: connection, now: { clock.now }))
-        return try SourcePipeline(
-            connection: connection, engine: rig.engine, clock: clock, counters: counters, trouble: trouble,
-            replies: replies, payloadBytesMax: payloadBytesMax)
+            recorder: recorder)
+        let accounts = InboundAccounts(counters: counters, recorder: recorder, trouble: trouble, replies: replies)
+        return try InboundSide(
+            connection, engine: rig.engine, clock: clock, accounts: accounts, payloadBytesMax: payloadBytesMax,
+            mappers: mappers, settings: settings)
     }
 
     /// Runs a target pipeline while the body runs; it has done everything published until then when this returns.
@@ -79,6 +98,33 @@ final class PipelineRig: Sendable {
         queue.take(upTo: 1_000_000, into: &messages)
         return messages
     }
+}
+
+/// What came in has gone out, per stage; the identities stand with `ConnectionCounters`.
+func assertBalanced(_ rig: PipelineRig, sourceLocation: SourceLocation = #_sourceLocation) {
+    assertBalanced(
+        rig.counters.snapshot, inFlight: rig.counters.inFlight, waiting: rig.counters.waiting,
+        sourceLocation: sourceLocation)
+}
+
+/// The same for the counters of any connection.
+func assertBalanced(
+    _ counters: [ConnectionSnapshot.Counter], inFlight: Int, waiting: Int,
+    sourceLocation: SourceLocation = #_sourceLocation
+) {
+    func sum(_ outcomes: String...) -> Int64 {
+        counters.filter { $0.direction == .inbound && outcomes.contains($0.outcome) }.reduce(0) { $0 + $1.value }
+    }
+    #expect(
+        sum("received") == sum("acknowledged", "retried") + Int64(inFlight), "messages: \(counters)",
+        sourceLocation: sourceLocation)
+    #expect(
+        sum("acknowledged") == sum("effective", "empty", "dead"), "settled: \(counters)",
+        sourceLocation: sourceLocation)
+    #expect(
+        sum("mapped", "unmapped")
+            == sum("committed", "unchanged", "served", "denied", "dropped", "redelivered") + Int64(waiting),
+        "signals: \(counters), waiting \(waiting)", sourceLocation: sourceLocation)
 }
 
 /// A batch with these messages for source 0.

@@ -4,8 +4,12 @@ import TwinspanExpressions
 import TwinspanMapping
 import TwinspanProtocol
 
-struct CompiledSource: Sendable {
+/// A source with its mappers. A class, so that handing it to the stages costs one reference. Its mappers are for one
+/// thread at a time.
+final class CompiledSource: Sendable {
     let source: Source
+    /// Counted from 0.
+    let index: Int
     /// The context when none of its templates needs the message; nearly always.
     let constantContext: AuthorizationContext?
     let mappers: MapperChain
@@ -13,14 +17,17 @@ struct CompiledSource: Sendable {
     let readsAddress: Bool
 
     /// Throws for a mapper that cannot be made.
-    init(_ source: Source, of connection: Connection, registry: MapperRegistry) throws(TwinspanError) {
+    init(_ index: Int, of connection: Connection, registry: MapperRegistry) throws(TwinspanError) {
+        let source = connection.sources[index]
         self.source = source
+        self.index = index
         let constants = source.authorizationContext.map(\.constant)
         constantContext = constants.contains(nil) ? nil : AuthorizationContext(constants.compactMap { $0 })
         mappers = try connection.mapperChain(source.payloadMapping, registry: registry)
         readsAddress =
-            source.enforcement != nil || !source.headerMapping.isEmpty || source.replyTarget != nil
-            || constantContext == nil
+            mappers.needsHeaders || source.enforcement != nil || !source.headerMapping.isEmpty
+            || source.replyTarget != nil
+            || source.acknowledgementRequests?.filter != nil || constantContext == nil
     }
 }
 

@@ -1,25 +1,25 @@
-// Correlation ids for requests that bring none. Random bytes of the system cost a system call per request; a counter
+// Correlation ids for requests and signals that bring none. Random bytes of the system cost a system call per request; a counter
 // run through a mixing function with a random start is as unique and costs nanoseconds. They are names, not secrets.
 import Synchronization
 
-/// Makes ids in the form of a random UUID.
-struct CorrelationIDs: ~Copyable, Sendable {
+/// Makes ids in the form of a random UUID. Safe from any thread.
+public struct CorrelationIDs: ~Copyable, Sendable {
     private let seed: (UInt64, UInt64)
     private let counter = Atomic<UInt64>(0)
 
     /// Ids from a random start.
-    init() {
+    public init() {
         var generator = SystemRandomNumberGenerator()
         seed = (generator.next(), generator.next())
     }
 
     /// Ids from a given start, for tests.
-    init(seed: (UInt64, UInt64)) {
+    public init(seed: (UInt64, UInt64)) {
         self.seed = seed
     }
 
     /// The next id, `xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx`.
-    func next() -> String {
+    public func next() -> String {
         let count = counter.wrappingAdd(1, ordering: .relaxed).newValue
         let high = Self.mixed(seed.0 &+ count &* 0x9E37_79B9_7F4A_7C15) & ~0xF000 | 0x4000
         let low = Self.mixed(seed.1 ^ count) & ~(3 << 62) | 2 << 62
