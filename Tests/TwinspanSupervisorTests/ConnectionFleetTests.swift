@@ -241,4 +241,23 @@ struct ConnectionFleetTests {
         _ = tap.take()
         #expect(tap.take() == nil, "the tap ends with the connection")
     }
+
+    @Test("a dead letter is carried out once more, also by a connection that is closed")
+    func retry() throws {
+        let rig = try FleetRig(directory)
+        try rig.create("c1", try FleetRig.document(status: "closed"))
+        let time = rig.rig.clock.now
+        let letter = DeadLetter(
+            id: rig.rig.engine.makeRecordID(),
+            message: KeptMessage(
+                connection: id, source: 0, address: "in/1", payload: [1], headers: [], qos: 1, isRetained: false,
+                receivedAt: time), attempts: 1, diedAt: time, stage: "mapping", error: .jsonInvalid("Broken."),
+            correlationID: nil)
+        try rig.rig.awaitCommit(rig.rig.engine.keep([.deadLetterPut(letter)]))
+        try rig.fleet.retry(deadLetter: letter.id)
+        #expect(try rig.rig.engine.deadLetter(letter.id) == nil)
+        #expect(try rig.rig.engine.inbox(of: id).map(\.message.payload) == [[1]])
+        let gone = error { try rig.fleet.retry(deadLetter: letter.id) }
+        #expect(gone?.status == 404)
+    }
 }

@@ -55,8 +55,7 @@ struct PiggybackRequestsTests {
         Row(name: "retrieveConnectionMetrics", rest: one, status: 200, keys: [], call: nil),
         Row(name: "resetConnectionMetrics", rest: one, status: 200, keys: [], call: "resetMetrics a"),
         Row(name: "enableConnectionLogs", rest: one, status: 200, keys: [], call: "enableLogs a"),
-        Row(
-            name: "retrieveConnectionLogs", rest: one, status: 200, keys: ["connectionLogs", "enabledSince"], call: nil),
+        Row(name: "retrieveConnectionLogs", rest: one, status: 200, keys: ["connectionLogs"], call: nil),
         Row(name: "resetConnectionLogs", rest: one, status: 200, keys: [], call: "resetLogs a"),
     ]
 

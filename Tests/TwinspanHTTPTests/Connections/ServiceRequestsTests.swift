@@ -185,22 +185,4 @@ struct ServiceRequestsTests {
             #expect(!recorder.isTapped)
         }
     }
-
-    @Test("a reader that goes ends its tap")
-    func gone() async throws {
-        let registry = FakeRegistry()
-        try registry.add("a")
-        let store = FixedDirectory()
-        _ = store
-        try await withDoor(.socket, registry: registry) { door in
-            let reading = Task { try await door(ops("GET", "\(Self.root)/connections/a/tap")) }
-            while registry.state.withLock({ $0.recorder?.isTapped ?? false }) == false {
-                try await Task.sleep(for: .milliseconds(5))
-            }
-            let recorder = try #require(registry.state.withLock { $0.recorder })
-            recorder.endTaps()
-            _ = try await reading.value
-            #expect(!recorder.isTapped)
-        }
-    }
 }
