@@ -23,6 +23,8 @@ let package = Package(
         .library(name: "TwinspanJSON", targets: ["TwinspanJSON"]),
         .library(name: "TwinspanProtocol", targets: ["TwinspanProtocol"]),
         .library(name: "TwinspanEngine", targets: ["TwinspanEngine"]),
+        .library(name: "TwinspanMapping", targets: ["TwinspanMapping"]),
+        .library(name: "TwinspanJavaScript", targets: ["TwinspanJavaScript"]),
         .executable(name: "twinspan", targets: ["twinspan"]),
     ],
     dependencies: [

@@ -31,6 +31,14 @@ let package = Package(
                 .product(name: "TwinspanProtocol", package: "twinspan"),
                 .product(name: "TwinspanJSON", package: "twinspan"), "CcJSON", "CAllocationCounter",
             ]),
+        .executableTarget(
+            name: "script-bench",
+            dependencies: [
+                .product(name: "TwinspanJavaScript", package: "twinspan"),
+                .product(name: "TwinspanMapping", package: "twinspan"),
+                .product(name: "TwinspanProtocol", package: "twinspan"),
+                .product(name: "TwinspanJSON", package: "twinspan"),
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

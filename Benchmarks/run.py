@@ -44,7 +44,7 @@ def parse_arguments():
     parser.add_argument("--baseline-only", action="store_true", help="measure the baselines alone")
     parser.add_argument("--binary", type=Path, help="twinspan (default $TWINSPAN_BINARY or .build/release/twinspan)")
     parser.add_argument("--swift-programs", type=Path, metavar="DIR",
-                        help="where hummingbird-constant, json-bench and engine-bench lie already built")
+                        help="where hummingbird-constant, json-bench, engine-bench and script-bench lie already built")
     parser.add_argument("--work", type=Path, metavar="DIR",
                         help="data lies here while it runs (default .build/bench): the disk that is measured")
     parser.add_argument("--output", type=Path, default=ROOT / ".build/bench/results.json", metavar="FILE",

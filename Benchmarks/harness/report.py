@@ -56,6 +56,7 @@ BUDGETS = [
     ("memory", "per hot thing", Budget(1.5)),
     ("start", "ready with", Budget(150, absolute=True)),
     ("http", "get thing", Budget(0.7, at_least=True)),
+    ("script", "map a message", Budget(1.5)),
     ("engine", "serialisations of an event", Budget(1, absolute=True)),
 ]
 

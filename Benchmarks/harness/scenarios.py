@@ -408,10 +408,40 @@ def _event_rows(bench, count, writers):
     return rows + [Row("engine", f"serialisations of an event for {subscribers}", writers["serialisations"], "times")]
 
 
+def script(bench):
+    """A small message through a script mapper, and through the same script in Node.js."""
+    node = shutil.which("node")
+    if not node:
+        raise BenchError("node is not installed: apt-get install nodejs")
+    baseline = bench.package / "Baseline"
+    milliseconds = str(bench.sizes.engine_milliseconds * 3)
+    contestants = {"node": [node, str(baseline / "mapping-node.js"), milliseconds]}
+    if not bench.baseline_only:
+        contestants["ours"] = [str(bench.swift_program("script-bench")), str(baseline / "mapping.js"), milliseconds]
+    figures = {name: [] for name in contestants}
+    for _ in range(bench.sizes.rounds):
+        for name, command in contestants.items():
+            output = subprocess.run(command, capture_output=True, text=True, timeout=120)
+            if output.returncode != 0:
+                raise BenchError(f"{command[0]} failed: {output.stderr}")
+            figures[name].append(json.loads(output.stdout))
+            say(f"    {name:<6} {figures[name][-1]['ns']:>8,.0f} ns per message")
+
+    def median(name, key):
+        return statistics.median(figure[key] for figure in figures[name]) if name in figures else None
+
+    rows = [Row("script", "map a message", median("ours", "ns"), "ns", median("node", "ns"))]
+    if "ours" in figures:
+        grown = (median("ours", "rss") - median("ours", "without")) / 1e6
+        rows.append(Row("script", "resident memory of the first script", grown, "MB"))
+    return rows
+
+
 # In the order they run. The light ones come first, so that a broken set-up shows early.
 SCENARIOS = {
     "json": json_scenario,
     "engine": engine,
+    "script": script,
     "http": http,
     "start": start,
     "memory": memory,

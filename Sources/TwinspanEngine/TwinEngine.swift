@@ -97,11 +97,11 @@ public final class TwinEngine: Sendable {
 
     func change(
         _ content: TwinChange.Content, _ headers: DittoHeaders, _ context: AuthorizationContext,
-        _ origin: ConnectionID?, _ enforcer: PolicyEnforcer?
+        _ origin: ConnectionID?, _ enforcer: PolicyEnforcer?, lastText: JSONText? = nil
     ) -> TwinChange {
         TwinChange(
             content: content, headers: headers, originator: context.originator, origin: origin, enforcer: enforcer,
-            madeAt: clock.monotonic)
+            madeAt: clock.monotonic, lastText: lastText)
     }
 
     func ticket(_ sequence: Int64) -> CommitTicket {

@@ -14,6 +14,8 @@ public struct SignalResolver: PlaceholderResolver {
     public var path: JSONPointer?
     /// The event's value at `path`, for `thing-json:` and feature ids; outbound only.
     public var value: JSONText?
+    /// The thing as far as it is known, when that is more than `value`: the event merged with its extra fields.
+    public var thing: JSONValue?
     public var subjects: [String] = []
     public var connectionID: ConnectionID
     public var now: Timestamp
@@ -37,7 +39,7 @@ public struct SignalResolver: PlaceholderResolver {
         case .policyNamespace: one(policyID?.namespace)
         case .policyName: one(policyID?.name)
         case .topic(let field): one(topic.flatMap { text(of: field, in: $0) })
-        case .resourceType: one(topic.map { $0.group == .policies ? "policy" : "thing" })
+        case .resourceType: one(topic.map { Self.resourceType($0.group) })
         case .resourcePath: one(path?.description)
         case .featureID: PlaceholderValues(featureIDs)
         case .thingJSON(let pointer): thingJSON(pointer)
@@ -45,6 +47,14 @@ public struct SignalResolver: PlaceholderResolver {
         case .requestSubjectIDs: PlaceholderValues(subjects)
         case .connectionID: .one(connectionID.text)
         case .jwt, .policyEntryLabel: .unresolved
+        }
+    }
+
+    private static func resourceType(_ group: TopicPath.Group) -> String {
+        switch group {
+        case .things: "thing"
+        case .policies: "policy"
+        case .connections: "connection"
         }
     }
 
@@ -86,20 +96,25 @@ public struct SignalResolver: PlaceholderResolver {
     }
 
     private var featureIDs: [String] {
-        guard let path, let value else { return [] }
+        guard let path else { return [] }
         if path.segments.count > 1, path.segments[0] == "features" { return [path.segments[1]] }
+        guard let value else { return [] }
         let features = JSONPointer(segments: ["features"])
         let object = path.isRoot ? value.text(at: features)?.value.object : path == features ? value.value.object : nil
         return object.map { Array($0.keys) } ?? []
     }
 
     private func thingJSON(_ pointer: JSONPointer) -> PlaceholderValues {
+        if let thing { return thing.value(at: pointer).map(Self.values) ?? .unresolved }
         guard let path, let value, pointer.hasPrefix(path) || path.isRoot else { return .unresolved }
         let rest = JSONPointer(segments: Array(pointer.segments.dropFirst(path.segments.count)))
         guard let found = rest.isRoot ? value : value.text(at: rest) else { return .unresolved }
-        let tree = found.value
-        if let array = tree.array { return PlaceholderValues(array.map(Self.text)) }
-        return .one(Self.text(tree))
+        return Self.values(found.value)
+    }
+
+    private static func values(_ value: JSONValue) -> PlaceholderValues {
+        if let array = value.array { return PlaceholderValues(array.map(text)) }
+        return .one(text(value))
     }
 
     private static func text(_ value: JSONValue) -> String { value.string ?? value.text }

@@ -15,11 +15,16 @@ import Synchronization
 import TwinspanConnections
 
 /// The counters of one connection. Safe from any thread.
+///
+/// Outbound, pairs of a signal and a target are counted, whatever number of messages they become: `offered` =
+/// `published` + `filtered` + `denied` + `dropped` + those that wait in the queue or at the broker. Announcements and
+/// answers of other connections are pairs too. Answers of the connection itself are none of them: they are `replied`
+/// once they are queued or `diverted`, and reasons of theirs begin with `reply-`.
 final class ConnectionCounters: Sendable {
     /// Outcomes without a reason, in the order in which they are shown.
     enum Outcome: Int, CaseIterable {
         case received, acknowledged, effective, empty, dead, rerun, died
-        case mapped, unmapped, committed, unchanged, served, replied
+        case mapped, unmapped, committed, unchanged, served, replied, diverted
         case offered, filtered, published
 
         var direction: ConnectionSnapshot.Counter.Direction {

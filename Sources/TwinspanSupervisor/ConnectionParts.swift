@@ -3,6 +3,7 @@ import Logging
 import Synchronization
 import TwinspanConnections
 import TwinspanEngine
+import TwinspanJSON
 import TwinspanProtocol
 
 extension ConnectionSupervisor {
@@ -11,16 +12,25 @@ extension ConnectionSupervisor {
         let consumer: SessionRunner?
         let publisher: SessionRunner?
         let targets: TargetRunner?
+        private let connection: Connection
+        private let diversions: DiversionBoard
+        private let clock: any EngineClock
+        private let claims: AckClaims
+        private let doorway = Doorway()
         /// Nil without sources.
         let inbox: ConnectionInbox?
 
         /// Makes everything and starts nothing. Throws when a mapper cannot be made.
         init(
             _ connection: Connection, _ environment: SupervisorEnvironment, queue: OutboundQueue,
-            counters: ConnectionCounters, outcomes: CountedOutcomes, recorder: ConnectionRecorder, logger: Logger,
-            onChange: @escaping @Sendable () -> Void
+            counters: ConnectionCounters, outcomes: CountedOutcomes, acks: IssuedAcks, recorder: ConnectionRecorder,
+            logger: Logger, onChange: @escaping @Sendable () -> Void
         ) throws(TwinspanError) {
             let clock = environment.clock
+            self.clock = clock
+            claims = acks.claims
+            self.connection = connection
+            diversions = environment.diversions
             let engine = environment.engine
             guard let adapter = environment.adapters[connection.type] else {
                 (consumer, publisher, targets, inbox) = (nil, nil, nil, nil)
@@ -28,20 +38,27 @@ extension ConnectionSupervisor {
             }
             let trouble = TroubleLog(logger: logger, now: { clock.monotonic })
             let needsPublisher = !connection.targets.isEmpty || connection.sources.contains { $0.replyTarget != nil }
+            let answerMappers = try ReplyMappers(connection, registry: environment.mappers)
             let publisher =
                 needsPublisher
                 ? SessionRunner(
                     session: adapter.publisher(for: connection, queue: queue, outcomes: outcomes), role: "publisher",
                     isFailoverEnabled: connection.isFailoverEnabled, clock: clock, counters: counters, logger: logger,
-                    obstacle: { nil }, onChange: onChange) : nil
+                    obstacle: { nil },
+                    whenOpen: { [doorway] in doorway.announceOpened(connection.id, at: clock.now) },
+                    onChange: onChange) : nil
             self.publisher = publisher
-            if connection.targets.isEmpty {
+            if connection.targets.isEmpty, acks.claims.labels.isEmpty, answerMappers.isQuick {
                 targets = nil
             } else {
                 let pipeline = try TargetPipeline(
-                    connection: connection, queue: queue, counters: counters, trouble: trouble, clock: clock,
-                    mappers: environment.mappers, isConnected: { publisher?.snapshot.state == .open })
-                targets = TargetRunner(pipeline, hub: engine.hub)
+                    connection: connection,
+                    TargetPipeline.Surroundings(
+                        engine: engine, clock: clock, queue: queue, counters: counters, outcomes: outcomes, acks: acks,
+                        recorder: recorder, isConnected: { publisher?.snapshot.state == .open }),
+                    mappers: environment.mappers)
+                targets = TargetRunner(pipeline)
+                doorway.open(to: pipeline)
             }
             if connection.sources.isEmpty {
                 consumer = nil
@@ -49,7 +66,8 @@ extension ConnectionSupervisor {
             } else {
                 let replies = ReplyPublisher(
                     connection: connection, queue: queue, engine: engine, clock: clock, counters: counters,
-                    recorder: recorder)
+                    recorder: recorder, mappers: answerMappers, diversions: diversions,
+                    later: { [targets] in targets?.perform(.work($0)) ?? false })
                 let accounts = InboundAccounts(
                     counters: counters, recorder: recorder, trouble: trouble,
                     replies: needsPublisher ? replies : nil)
@@ -70,11 +88,59 @@ extension ConnectionSupervisor {
         }
 
         func start(_ id: ConnectionID) {
+            // A device may acknowledge as soon as the sources are open.
+            claims.declareIfDue()
             targets?.start(name: "out \(id)")
+            if connection.isDiversionTarget { targets?.join(diversions, as: id) }
             publisher?.start(name: "pub \(id)")
             inbox?.start()
             consumer?.start(name: "sub \(id)")
         }
+
+        /// Ends the way out: what is committed goes out within `grace`, and so does the announcement of the end.
+        func stopPublisher(grace: Duration) {
+            diversions.remove(connection.id)
+            let announces =
+                connection.targets.contains { $0.topics.contains { $0.kind == .connectionAnnouncements } }
+                && publisher?.snapshot.state == .open
+            if announces {
+                _ = targets?.perform(.announcement(.ofConnection(.connectionClosed(connection.id, at: clock.now))))
+            }
+            targets?.stop()
+            doorway.close()
+            publisher?.stop(grace: announces ? max(grace, Self.announcementPatience) : grace)
+        }
+
+        /// How long the end waits for its announcement (spec/connectivity.md §8.8).
+        private static let announcementPatience = Duration.seconds(3)
+    }
+}
+
+/// Between the publisher's session, which knows when it is open, and the pipeline, which is made after it.
+private final class Doorway: Sendable {
+    private let pipeline = Mutex<TargetPipeline?>(nil)
+
+    func open(to pipeline: TargetPipeline) {
+        guard pipeline.deliveries.contains(where: \.compiled.takesAnnouncements) else { return }
+        self.pipeline.withLock { $0 = pipeline }
+    }
+
+    /// The pipeline knows the session too; whoever ends one lets go of the other.
+    func close() { pipeline.withLock { $0 = nil } }
+
+    func announceOpened(_ id: ConnectionID, at now: Timestamp) {
+        guard let pipeline = pipeline.withLock({ $0 }) else { return }
+        // A pipeline that is so far behind drops announcements too; it counts what it drops.
+        _ = pipeline.perform(.announcement(.ofConnection(.connectionOpened(id, at: now))))
+    }
+}
+
+extension Announcement {
+    /// An announcement of a connection with the headers it has (spec/connectivity.md §8.8).
+    fileprivate static func ofConnection(_ kind: Kind) -> Announcement {
+        var headers = DittoHeaders()
+        headers[.contentType] = .string("application/json")
+        return Announcement(kind: kind, headers: headers)
     }
 }
 
@@ -91,18 +157,22 @@ extension BrokerFailure {
 /// A target pipeline with its thread.
 final class TargetRunner: Sendable {
     private let pipeline: TargetPipeline
-    private let hub: EventHub
     private let thread = Mutex<WorkerThread?>(nil)
 
-    init(_ pipeline: TargetPipeline, hub: EventHub) {
+    init(_ pipeline: TargetPipeline) {
         self.pipeline = pipeline
-        self.hub = hub
     }
 
     func start(name: String) {
-        let worker = WorkerThread(name: name) { [pipeline, hub] in pipeline.run(hub: hub) }
+        let worker = WorkerThread(name: name) { [pipeline] in pipeline.run() }
         thread.withLock { $0 = worker }
     }
+
+    /// Lets the pipeline's thread do something; false when too much waits there already.
+    func perform(_ errand: Errands.Errand) -> Bool { pipeline.perform(errand) }
+
+    /// Takes answers of other connections from now on.
+    func join(_ board: DiversionBoard, as id: ConnectionID) { board.add(pipeline, as: id) }
 
     /// Lets what is committed go through the pipeline, and ends it.
     func stop() {

@@ -20,6 +20,8 @@ public struct SupervisorEnvironment: Sendable {
     /// Messages each target adds to its connection's outbound queue unless it says otherwise, and the queue's bytes.
     public var queueCapacity: Int
     public var queueBytes: Int
+    /// The connections that publish answers of others.
+    let diversions = DiversionBoard()
     /// Bounds and pace of each connection's inbox.
     public var inbox: InboxSettings
     /// How definitions that come over HTTP are read.
@@ -57,6 +59,7 @@ final class ConnectionSupervisor: Sendable {
     private let outcomes: CountedOutcomes
     /// What happened in it; also while it is closed.
     let recorder: ConnectionRecorder
+    private let acks: IssuedAcks
     /// What runs; nil when the connection is to be closed, or cannot run.
     private let parts: Parts?
     /// Why it cannot run.
@@ -87,18 +90,24 @@ final class ConnectionSupervisor: Sendable {
                     connection.sources.contains { $0.replyTarget != nil } ? environment.queueCapacity : 0
                 ) { $0 + ($1.queueLimit ?? environment.queueCapacity) }),
             byteCapacity: environment.queueBytes)
-        outcomes = CountedOutcomes(counters: counters, logger: logger, clock: clock)
         let recorder =
             recorder
             ?? ConnectionRecorder(connection: connection, now: { clock.now }, monotonic: { clock.monotonic })
         self.recorder = recorder
+        acks = IssuedAcks(
+            live: environment.engine.live, connection: connection,
+            claims: AckClaims(
+                connection, live: environment.engine.live, clock: clock,
+                trouble: TroubleLog(logger: logger, now: { clock.monotonic }), recorder: recorder),
+            recorder: recorder)
+        outcomes = CountedOutcomes(counters: counters, logger: logger, clock: clock, recorder: recorder, acks: acks)
         var parts: Parts?
         var problem = known
         if connection.isOpen {
             do throws(TwinspanError) {
                 parts = try Parts(
-                    connection, environment, queue: queue, counters: counters, outcomes: outcomes, recorder: recorder,
-                    logger: logger, onChange: { [changes] in changes.ring() })
+                    connection, environment, queue: queue, counters: counters, outcomes: outcomes, acks: acks,
+                    recorder: recorder, logger: logger, onChange: { [changes] in changes.ring() })
             } catch {
                 problem = BrokerFailure(
                     step: .serve, reaction: .misconfigured, reason: "mapper", message: error.message,
@@ -134,11 +143,14 @@ final class ConnectionSupervisor: Sendable {
 
     /// Ends the outbound side: events that are committed already go out within `grace`.
     func stopPublisher(grace: Duration) {
-        parts?.targets?.stop()
-        parts?.publisher?.stop(grace: grace)
+        parts?.stopPublisher(grace: grace)
     }
 
-    func joinPublisher() { parts?.publisher?.join() }
+    func joinPublisher() {
+        parts?.publisher?.join()
+        // Only now: until its end the publisher acknowledges.
+        acks.claims.release()
+    }
 
     /// Whether there is something that connects.
     var isRunning: Bool { parts != nil }
@@ -178,7 +190,8 @@ final class ConnectionSupervisor: Sendable {
         let load = queue.load
         var snapshot = ConnectionSnapshot(
             id: connection.id, type: connection.type, uri: connection.uri.display, state: worst?.state ?? .closed,
-            stateAgeSeconds: worst.map { Self.seconds(from: $0.since, to: now) } ?? 0, failure: worst?.failure,
+            stateAgeSeconds: worst.map { Self.seconds(from: $0.since, to: now) } ?? 0,
+            failure: worst?.failure ?? acks.claims.problem.map(Self.labelsTaken),
             nextAttemptSeconds: worst?.nextAttemptAt.map { Self.seconds(from: now, to: $0) },
             isRequired: connection.isRequired && connection.isOpen, sourceCount: connection.sources.count,
             targetCount: connection.targets.count, counters: counters.snapshot, inFlight: counters.inFlight,
@@ -220,29 +233,14 @@ final class ConnectionSupervisor: Sendable {
         }
     }
 
+    /// A connection whose labels another session has works, but its acknowledgements are refused.
+    private static func labelsTaken(_ problem: TwinspanError) -> BrokerFailure {
+        BrokerFailure(
+            step: .serve, reaction: .backOff, reason: "acknowledgement-labels", message: problem.message,
+            hint: "give every connection labels of its own; it is tried again every 10 s")
+    }
+
     private static func seconds(from start: UInt64, to end: UInt64) -> Double {
         end > start ? Double(end - start) / 1e9 : 0
-    }
-}
-
-/// Counts what became of published messages.
-final class CountedOutcomes: PublishOutcomes {
-    private let counters: ConnectionCounters
-    private let trouble: TroubleLog
-
-    init(counters: ConnectionCounters, logger: Logger, clock: any EngineClock) {
-        self.counters = counters
-        trouble = TroubleLog(logger: logger, now: { clock.monotonic })
-    }
-
-    func confirmed(_ message: OutboundMessage) {
-        counters.add(.published)
-    }
-
-    func refused(_ message: OutboundMessage, reason: String, detail: String) {
-        counters.add(.dropped, .outbound, reason: reason)
-        trouble.warn(
-            "message not published", reason: reason,
-            ["address": "\(message.address.prefix(120))", "error": "\(detail)"])
     }
 }

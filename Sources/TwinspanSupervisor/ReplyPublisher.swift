@@ -1,5 +1,6 @@
-// Answers to commands that came over a connection (spec/connectivity.md §3.4): mapped, addressed, and put into the
+// Answers to commands that came over a connection (spec/connectivity.md §3.4, §7): mapped, addressed, and put into the
 // publisher's queue once what they tell is committed.
+import Synchronization
 import TwinspanConnections
 import TwinspanEngine
 import TwinspanExpressions
@@ -19,6 +20,37 @@ struct Answer: Sendable {
     var commandHeaders: DittoHeaders
 }
 
+/// The mappers of answers: by source, those of its payload mapping. Answers come on any thread, so their mappers are
+/// called under a lock when they are quick, else on the thread of the connection's way out.
+final class ReplyMappers: Sendable {
+    private let chains: Mutex<[MapperChain?]>
+    let isQuick: Bool
+
+    /// Throws for a mapper that cannot be made.
+    init(_ connection: Connection, registry: MapperRegistry) throws(TwinspanError) {
+        var chains: [MapperChain?] = []
+        for source in connection.sources {
+            let isNeeded = source.replyTarget?.isEnabled == true
+            chains.append(isNeeded ? try connection.mapperChain(source.payloadMapping, registry: registry) : nil)
+        }
+        isQuick = chains.allSatisfy { $0?.isQuick ?? true }
+        self.chains = Mutex(chains)
+    }
+
+    func map(
+        _ signal: OutboundSignal, _ answer: Answer, _ scene: MappingScene, resolver: () -> SignalResolver
+    ) -> Result<[MappedMessage], TwinspanError> {
+        chains.withLock { chains in
+            guard let chain = chains[answer.source] else { return .success([]) }
+            do throws(TwinspanError) {
+                return .success(try chain.outbound(signal, through: answer.mapper, scene, resolver: resolver))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+}
+
 final class ReplyPublisher: Sendable {
     private let connection: Connection
     private let queue: OutboundQueue
@@ -26,11 +58,20 @@ final class ReplyPublisher: Sendable {
     private let counters: ConnectionCounters
     private let recorder: ConnectionRecorder
     private let clock: any EngineClock
-    private let mapper = DittoMapper()
+    private let mappers: ReplyMappers
+    private let budget: NoteBudget
+    private let diversions: DiversionBoard
+    /// Does work on the thread of the way out; false when too much waits there already.
+    private let later: @Sendable (@escaping @Sendable () -> Void) -> Bool
 
     init(
         connection: Connection, queue: OutboundQueue, engine: TwinEngine, clock: any EngineClock,
-        counters: ConnectionCounters, recorder: ConnectionRecorder
+        counters: ConnectionCounters, recorder: ConnectionRecorder, mappers: ReplyMappers,
+        diversions: DiversionBoard = DiversionBoard(),
+        later: @escaping @Sendable (@escaping @Sendable () -> Void) -> Bool = { work in
+            work()
+            return true
+        }
     ) {
         self.connection = connection
         self.queue = queue
@@ -38,6 +79,10 @@ final class ReplyPublisher: Sendable {
         self.clock = clock
         self.counters = counters
         self.recorder = recorder
+        self.mappers = mappers
+        budget = NoteBudget(recorder, clock: clock)
+        self.diversions = diversions
+        self.later = later
     }
 
     /// Whether answers of this type to commands of this source are sent.
@@ -49,69 +94,132 @@ final class ReplyPublisher: Sendable {
     /// Queues an answer, after the commit it depends on; a rejected commit swallows it, because the message comes
     /// again.
     func publish(_ answer: Answer, after ticket: CommitTicket?) {
-        guard let target = connection.sources[answer.source].replyTarget, target.isEnabled,
-            target.expectedResponseTypes.contains(answer.type)
-        else { return }
-        let resolver = resolver(answer)
-        guard let address = target.address.resolve(resolver).first, !address.isEmpty else {
-            counters.add(.dropped, .outbound, reason: "reply-address-unresolved")
-            return
+        guard let target = connection.sources[answer.source].replyTarget, target.isEnabled else { return }
+        guard target.expectedResponseTypes.contains(answer.type) else {
+            recorder.count(.responses, .dropped)
+            return note(answer, .dropped, "Signal dropped, a \(answer.type.rawValue) is not expected here")
         }
-        let delivery = MQTTDelivery(target.headerMapping, resolver, defaultQoS: 0)
+        if let diversion = Diversion(answer, from: connection) {
+            whenCommitted(ticket) { [self] in divert(answer, to: diversion.target) }
+            guard connection.preservesNormalResponse else { return }
+        }
+        recorder.count(.responses, .dispatched)
+        note(answer, .dispatched, "Message was dispatched")
+        guard mappers.isQuick else {
+            return whenCommitted(ticket) { [self] in
+                let isTaken = later { [self] in map(answer, target).forEach(offer) }
+                if !isTaken { drop(answer, "reply-pipeline-behind", CountedOutcomes.noPlace) }
+            }
+        }
+        let messages = map(answer, target)
+        guard !messages.isEmpty else { return }
+        whenCommitted(ticket) { [self] in messages.forEach(offer) }
+    }
+
+    private func whenCommitted(_ ticket: CommitTicket?, _ body: @escaping @Sendable () -> Void) {
+        guard let ticket else { return body() }
+        engine.gate.whenKnown(ticket) { if $0 == .committed { body() } }
+    }
+
+    private func map(_ answer: Answer, _ target: ReplyTarget) -> [OutboundMessage] {
+        let resolver = resolver(answer)
         let signal = OutboundSignal(
             bytes: answer.envelope.bytes, correlationID: answer.envelope.headers.correlationID)
         let scene = MappingScene(connectionID: connection.id, now: resolver.now)
-        for mapped in mapper.outbound(signal, scene) {
-            let message = OutboundMessage(
-                address: delivery.topic ?? address, payload: mapped.payload, qos: delivery.qos,
-                isRetained: delivery.isRetained, headers: mapped.headers, target: nil, queuedAt: 0)
-            guard let ticket else {
-                offer(message)
-                continue
+        let mapped: [MappedMessage]
+        switch mappers.map(signal, answer, scene, resolver: { resolver }) {
+        case .success(let messages): mapped = messages
+        case .failure(let error):
+            drop(answer, "reply-mapping", error, stage: .other)
+            return []
+        }
+        guard !mapped.isEmpty else {
+            drop(answer, "reply-mapper", nil)
+            return []
+        }
+        recorder.count(.responses, .mapped)
+        note(answer, .mapped, "Mapped outgoing signal with mapper <\(answer.mapper ?? "default")>")
+        let addressing = Addressing(target.address, target.headerMapping, qos: 0, type: connection.type) { resolver }
+        return mapped.compactMap { message in
+            switch addressing.place(message, target: nil, queuedAt: 0) {
+            case .message(let message): return message
+            case .unresolved:
+                drop(answer, "reply-address-unresolved", nil)
+            case .failed(let error):
+                drop(answer, "reply-illegal-header", error, stage: .published)
             }
-            engine.gate.whenKnown(ticket) { [self] outcome in
-                if outcome == .committed { offer(message) }
-            }
+            return nil
         }
     }
 
     private func resolver(_ answer: Answer) -> SignalResolver {
-        var resolver = SignalResolver(connectionID: connection.id, now: clock.now)
-        let headers = answer.envelope.headers
-        let command = answer.commandHeaders
-        resolver.header = { name in headers[name].map { $0.string ?? $0.text } ?? command[name]?.string }
-        resolver.topic = answer.envelope.topic
-        resolver.path = answer.envelope.path
-        // An answer may concern no thing; then the placeholders of things stay without value.
-        resolver.thingID = try? ThingID(answer.envelope.topic.entityID)
-        return resolver
+        SignalResolver(answer.envelope, command: answer.commandHeaders, connection.id, clock.now)
+    }
+
+    private func divert(_ answer: Answer, to id: ConnectionID) {
+        var envelope = answer.envelope
+        envelope.headers[.divertedResponseFromConnection] = .string(connection.id.text)
+        let diverted = DivertedAnswer(
+            envelope: envelope, commandHeaders: answer.commandHeaders, origin: connection.id, source: answer.source)
+        if diversions.divert(diverted, to: id) {
+            counters.add(.diverted)
+            note(answer, .dispatched, "The response is diverted to the connection <\(id)>")
+        } else {
+            let error = ConnectivityErrorTable.notFound.error(
+                "The response was to be diverted to the connection <\(id)>, which does not run.")
+            drop(answer, "reply-diversion-target-away", error)
+        }
     }
 
     private func offer(_ message: OutboundMessage) {
         if queue.offer(message) {
             counters.add(.replied)
-        } else {
-            counters.add(.dropped, .outbound, reason: "reply-queue-full")
+            return
         }
+        counters.add(.dropped, .outbound, reason: "reply-queue-full")
+        recorder.count(.responses, .published, isFailure: true)
+        recorder.note(
+            StageNote(
+                .responses, .published, isFailure: true, CountedOutcomes.noPlace.message,
+                correlationID: message.headers.first { $0.name == "correlation-id" }?.value,
+                address: message.address, reason: "queue-full"))
+    }
+
+    /// Counts an answer that goes nowhere; without an error because the configuration wants it so.
+    private func drop(_ answer: Answer, _ reason: String, _ error: TwinspanError?, stage: RecordedStage = .dropped) {
+        counters.add(.dropped, .outbound, reason: reason)
+        recorder.count(.responses, stage, isFailure: error != nil)
+        let message =
+            error?.message
+            ?? (reason == "reply-address-unresolved"
+                ? "Signal dropped, target address unresolved" : "The payload mapping has made nothing of the response")
+        note(answer, stage, message, reason: reason, isFailure: error != nil)
+    }
+
+    private func note(
+        _ answer: Answer, _ stage: RecordedStage, _ message: @autoclosure () -> String, reason: String? = nil,
+        isFailure: Bool = false
+    ) {
+        guard isFailure || budget.wants(before: 0) else { return }
+        let topic = answer.envelope.topic
+        recorder.note(
+            StageNote(
+                .responses, stage, isFailure: isFailure, message(),
+                correlationID: answer.envelope.headers.correlationID ?? answer.commandHeaders.correlationID,
+                entityType: topic.group == .policies ? "policy" : "thing", entityID: topic.entityID, reason: reason))
     }
 }
 
-/// The delivery settings that a header mapping of MQTT 3.1.1 can change (spec/connectivity-bindings.md §1.6).
-struct MQTTDelivery {
-    var topic: String?
-    var qos: UInt8
-    var isRetained = false
-
-    init(_ mappings: [HeaderMapping], _ resolver: SignalResolver, defaultQoS: UInt8) {
-        qos = defaultQoS
-        for mapping in mappings {
-            guard let value = mapping.template.resolve(resolver).first else { continue }
-            switch mapping.name {
-            case "mqtt.topic": topic = value
-            case "mqtt.qos": qos = UInt8(value).map { min($0, 2) } ?? defaultQoS
-            case "mqtt.retain": isRetained = value.lowercased() == "true"
-            default: break
-            }
-        }
+extension SignalResolver {
+    /// Resolves placeholders of an answer; headers that it does not have are those of the command.
+    init(_ answer: Envelope, command: DittoHeaders, _ connectionID: ConnectionID, _ now: Timestamp) {
+        self.init(connectionID: connectionID, now: now)
+        let headers = answer.headers
+        header = { name in headers[name].map { $0.string ?? $0.text } ?? command[name]?.string }
+        topic = answer.topic
+        path = answer.path
+        value = answer.value
+        // An answer may concern no thing; then the placeholders of things stay without value.
+        thingID = try? ThingID(answer.topic.entityID)
     }
 }

@@ -36,6 +36,8 @@ final class SessionRunner: SessionObserver {
     /// What keeps a session from being started, nil when nothing does; a consumer waits here while the store is closed
     /// or its inbox is full.
     private let obstacle: @Sendable () -> Obstacle?
+    /// Called on the session's thread whenever it has opened.
+    private let whenOpen: @Sendable () -> Void
     private let status: Mutex<SessionStatus>
     private let isStopping = Atomic<Bool>(false)
     private let doorbell = Doorbell()
@@ -46,8 +48,9 @@ final class SessionRunner: SessionObserver {
     init(
         session: any BrokerSession, role: String, isFailoverEnabled: Bool, clock: any EngineClock,
         counters: ConnectionCounters, logger: Logger, obstacle: @escaping @Sendable () -> Obstacle?,
-        onChange: @escaping @Sendable () -> Void = {}
+        whenOpen: @escaping @Sendable () -> Void = {}, onChange: @escaping @Sendable () -> Void = {}
     ) {
+        self.whenOpen = whenOpen
         self.onChange = onChange
         self.session = session
         self.role = role
@@ -163,6 +166,7 @@ final class SessionRunner: SessionObserver {
         }
         onChange()
         logger.info("connection open", metadata: attempts > 0 ? ["attempts": "\(attempts + 1)"] : [:])
+        whenOpen()
     }
 
     func warned(_ failure: BrokerFailure) {

@@ -1,124 +1,120 @@
-// The way out: committed change → topic and namespace → RQL filter → READ view → mapper → address → the connection's
-// bounded queue, in the order of spec/connectivity.md §3.3. Runs on a thread of the connection's own, so that neither a
-// commit nor another connection ever waits for its filters. When the queue is full the newest is dropped and counted.
-import Logging
+// The way out of one connection: what is committed, what comes over the live channel, announcements and answers of
+// other connections go to its targets, and from there into the bounded queue of its publisher. Runs on a thread of its
+// own, so that neither a commit nor another connection ever waits for its filters; a short batch of events is delivered
+// on the thread that committed it. When the queue is full the newest is dropped and counted.
 import Synchronization
 import TwinspanConnections
 import TwinspanEngine
-import TwinspanExpressions
 import TwinspanJSON
 import TwinspanMapping
-import TwinspanPolicies
 import TwinspanProtocol
-
-/// A target made ready for its events.
-struct CompiledTarget: Sendable {
-    let target: Target
-    let topics: [TargetTopic]
-    let namespaces: [Set<String>]
-    let context: AuthorizationContext
-    let mappers: MapperChain
-    let qos: UInt8
-
-    /// Throws for a mapper that cannot be made.
-    init(_ target: Target, of connection: Connection, registry: MapperRegistry) throws(TwinspanError) {
-        self.target = target
-        topics = target.topics.filter { $0.kind == .twinEvents }
-        namespaces = topics.map { Set($0.namespaces) }
-        context = AuthorizationContext(target.authorizationContext)
-        mappers = try connection.mapperChain(target.payloadMapping, registry: registry)
-        qos = UInt8(clamping: target.qos ?? 0)
-    }
-}
 
 /// The outbound pipeline of one connection.
 final class TargetPipeline: Sendable {
-    private let connection: Connection
-    private let targets: [CompiledTarget]
-    private let queue: OutboundQueue
-    private let counters: ConnectionCounters
-    private let trouble: TroubleLog
-    private let clock: any EngineClock
-    /// Held while changes are taken and delivered, so that their order stays whoever does it.
-    private let subscription = Mutex<EventSubscription?>(nil)
+    /// What the pipeline needs around it.
+    struct Surroundings: Sendable {
+        var engine: TwinEngine
+        var clock: any EngineClock
+        var queue: OutboundQueue
+        var counters: ConnectionCounters
+        var outcomes: CountedOutcomes
+        var acks: IssuedAcks
+        var recorder: ConnectionRecorder
+        /// Whether the broker is there; decides under which reason a full queue is counted.
+        var isConnected: @Sendable () -> Bool
+    }
+
+    /// What only he touches whose turn it is. The turn is no lock that anybody waits for: the pipeline's thread has it
+    /// while it works, and a committer takes it only when it is free.
+    private struct Turn {
+        var events: EventSubscription?
+        var tallies: [TargetTally]
+    }
+
+    let connection: Connection
+    let around: Surroundings
+    let deliveries: [TargetDelivery]
+    /// The labels of the connection.
+    let labels: Set<AckLabel>
+    private let turn: Mutex<Turn>
+    /// Namespaces of twin events that some target wants; empty means all.
     private let namespaces: Set<String>
+    private let errands = Errands()
+    private let budget: NoteBudget
     private let doorbell = Doorbell()
     private let isStopping = Atomic<Bool>(false)
-    /// Whether the broker is there; decides under which reason a full queue is counted.
-    private let isConnected: @Sendable () -> Bool
+    private let running = Atomic<Bool>(false)
+    /// Whether a committer's thread may deliver events: everything is a matter of microseconds, and no acknowledgement
+    /// calls anybody back.
+    private let mayLead: Bool
+    private let read: @Sendable (ThingID) throws(TwinspanError) -> ThingSnapshot
 
-    /// Changes that wait for the pipeline itself: far more than it ever needs unless a filter is very slow.
-    static let inboxChanges = 20_000
+    /// Signals that wait for the pipeline itself: far more than it ever needs unless a filter is very slow.
+    static let inboxCount = 20_000
     static let inboxBytes = 32 << 20
-    /// Changes whose messages are put into the queue at once.
-    static let sliceChanges = 64
+    /// Signals whose messages are put into the queue at once.
+    static let sliceCount = 64
 
+    /// Throws for a mapper that cannot be made.
     init(
-        connection: Connection, queue: OutboundQueue, counters: ConnectionCounters, trouble: TroubleLog,
-        clock: any EngineClock, mappers: MapperRegistry = .builtIn, isConnected: @escaping @Sendable () -> Bool
+        connection: Connection, _ surroundings: Surroundings, mappers: MapperRegistry = .builtIn
     ) throws(TwinspanError) {
         self.connection = connection
-        self.queue = queue
-        self.counters = counters
-        self.trouble = trouble
-        self.clock = clock
-        self.isConnected = isConnected
-        targets = try connection.targets.map { target throws(TwinspanError) in
-            try CompiledTarget(target, of: connection, registry: mappers)
+        around = surroundings
+        var deliveries: [TargetDelivery] = []
+        for (index, target) in connection.targets.enumerated() {
+            let compiled = try CompiledTarget(target, index: index, of: connection, registry: mappers)
+            deliveries.append(TargetDelivery(compiled, of: connection))
         }
-        let topics = targets.flatMap(\.topics)
+        self.deliveries = deliveries
+        labels = surroundings.acks.claims.labels
+        budget = NoteBudget(surroundings.recorder, clock: surroundings.clock)
+        turn = Mutex(Turn(tallies: Array(repeating: TargetTally(), count: deliveries.count)))
+        let topics = deliveries.flatMap { $0.compiled.topics(.twinEvents) }
         // A topic without namespaces wants all of them, so the subscription can only narrow when every topic does.
-        let namespaces = topics.contains { $0.namespaces.isEmpty } ? [] : Set(topics.flatMap(\.namespaces))
-        self.namespaces = namespaces
+        namespaces =
+            topics.contains { $0.namespaces.isEmpty } ? [] : Set(topics.flatMap(\.namespaces))
+        mayLead =
+            labels.isEmpty
+            && deliveries.allSatisfy {
+                $0.compiled.mappers.isQuick && $0.compiled.target.issuedAcknowledgementLabel == nil
+            }
+        read = { [engine = surroundings.engine] id throws(TwinspanError) in
+            try engine.committedThing(id, patience: .seconds(3))
+        }
     }
+
+    /// Whether the pipeline has subscribed: from now on it misses nothing.
+    var isRunning: Bool { running.load(ordering: .acquiring) }
+
+    // MARK: The loop
 
     /// Subscribes and works until `stop`. Blocks the calling thread.
-    func run(hub: EventHub) {
-        let counters = self.counters
-        let subscription = EventSubscription(
-            namespaces: namespaces, excludedOrigin: connection.id, capacity: Self.inboxChanges,
-            byteCapacity: Self.inboxBytes,
-            wake: { [weak self] isShort in
-                // Mappers of this version are pure and quick; a slow kind will have to stay on the pipeline's thread.
-                if isShort, self?.drainIfIdle() == true { return }
-                self?.doorbell.ring()
-            },
-            onOverflow: { _ in counters.add(.dropped, .outbound, reason: "pipeline-behind") })
-        self.subscription.withLock { $0 = subscription }
-        hub.add(subscription)
-        defer { hub.remove(subscription) }
+    func run() {
+        let events = subscribeToEvents()
+        let live = subscribeToLive()
+        around.acks.claims.declareIfDue()
+        defer {
+            if let events { around.engine.hub.remove(events) }
+            if let live { around.engine.live.remove(live) }
+        }
+        running.store(true, ordering: .releasing)
         while true {
-            let isIdle = self.subscription.withLock { _ in deliver(subscription.take()) }
+            let isStopped = isStopping.load(ordering: .acquiring)
+            let isIdle = turn.withLock { turn in
+                let changes = events?.take() ?? []
+                deliver(changes, &turn)
+                let signals = live?.take() ?? []
+                deliver(signals, &turn)
+                let waiting = errands.take()
+                for errand in waiting { run(errand) }
+                return changes.isEmpty && signals.isEmpty && waiting.isEmpty
+            }
+            around.acks.claims.declareIfDue()
             guard isIdle else { continue }
-            if isStopping.load(ordering: .acquiring) { return }
+            if isStopped { return }
             doorbell.wait(patience: .seconds(5))
         }
-    }
-
-    /// Does the pipeline's work on the calling thread, unless its own thread is at it. Returns whether it was done.
-    private func drainIfIdle() -> Bool {
-        subscription.withLockIfAvailable { subscription in
-            guard let subscription else { return false }
-            // The second round finds nothing and tells the subscription to wake again.
-            while !deliver(subscription.take()) {}
-            return true
-        } ?? false
-    }
-
-    /// Runs changes through all targets; returns whether there were none.
-    private func deliver(_ changes: [TwinChange]) -> Bool {
-        // A batch goes into the queue as one, a slice at a time, so that the publisher starts early on a long one.
-        for start in stride(from: 0, to: changes.count, by: Self.sliceChanges) {
-            var outbox: [OutboundMessage] = []
-            let slice = changes[start..<min(start + Self.sliceChanges, changes.count)]
-            outbox.reserveCapacity(slice.count)
-            for change in slice {
-                guard case .thing(let event, _) = change.content else { continue }
-                for index in targets.indices { deliver(change, event, to: index, &outbox) }
-            }
-            offer(outbox)
-        }
-        return changes.isEmpty
     }
 
     /// Lets `run` return once it has nothing left to do.
@@ -127,112 +123,263 @@ final class TargetPipeline: Sendable {
         doorbell.ring()
     }
 
+    /// Lets the pipeline look after everything once more; tests move their clocks and call it.
+    func wake() { doorbell.ring() }
+
+    private func subscribeToEvents() -> EventSubscription? {
+        let wantsEvents = deliveries.contains { !$0.compiled.topics(.twinEvents).isEmpty }
+        guard wantsEvents || !labels.isEmpty else { return nil }
+        // Who has labels hears of every event, because he acknowledges those that he does not get.
+        let isNarrow = labels.isEmpty
+        let subscription = EventSubscription(
+            namespaces: isNarrow ? namespaces : [], excludedOrigin: isNarrow ? connection.id : nil,
+            capacity: Self.inboxCount, byteCapacity: Self.inboxBytes,
+            wake: { [weak self] isShort in
+                if isShort, self?.deliverIfIdle() == true { return }
+                self?.doorbell.ring()
+            },
+            onOverflow: { [weak self] change in
+                guard let self, case .thing(let event, _) = change.content, isWanted(change, event) else { return }
+                overflowed(.event(change, event))
+            })
+        turn.withLock { $0.events = subscription }
+        around.engine.hub.add(subscription)
+        return subscription
+    }
+
+    private func subscribeToLive() -> LiveSubscription? {
+        var topics: [LiveTopic] = []
+        for (kind, live) in [
+            (TargetTopic.Kind.liveMessages, LiveKind.messages), (.liveCommands, .liveCommands),
+            (.liveEvents, .liveEvents),
+        ] {
+            for topic in deliveries.flatMap({ $0.compiled.topics(kind) }) {
+                topics.append(LiveTopic(live, namespaces: topic.namespaces))
+            }
+        }
+        guard !topics.isEmpty || !labels.isEmpty else { return nil }
+        // One for all targets, which judge by themselves what they may see: only together they know whether the
+        // connection leaves a signal to nobody.
+        let subscription = LiveSubscription(
+            topics: topics, subjects: nil, session: connection.id, declaredAcks: Array(labels), declaresAcks: false,
+            capacity: Self.inboxCount, byteCapacity: Self.inboxBytes,
+            wake: { [weak self] in self?.doorbell.ring() },
+            onOverflow: { [weak self] signal in self?.overflowed(.live(signal)) })
+        do throws(TwinspanError) {
+            try around.engine.live.add(subscription)
+        } catch {
+            preconditionFailure("a subscription that declares nothing cannot clash: \(error.message)")
+        }
+        return subscription
+    }
+
+    /// Does the pipeline's work on the calling thread, unless its own thread is at it. Returns whether it was done.
+    private func deliverIfIdle() -> Bool {
+        guard mayLead else { return false }
+        return turn.withLockIfAvailable { turn in
+            guard let events = turn.events else { return false }
+            // The second round finds nothing and tells the subscription to wake again.
+            while true {
+                let changes = events.take()
+                if changes.isEmpty { return true }
+                deliver(changes, &turn)
+            }
+        } ?? false
+    }
+
+    // MARK: Signals
+
+    private func deliver(_ changes: [TwinChange], _ turn: inout Turn) {
+        // A batch goes into the queue as one, a slice at a time, so that the publisher starts early on a long one.
+        for start in stride(from: 0, to: changes.count, by: Self.sliceCount) {
+            var outbox: [OutboundMessage] = []
+            let end = min(start + Self.sliceCount, changes.count)
+            outbox.reserveCapacity(end - start)
+            for index in start..<end {
+                let change = changes[index]
+                guard case .thing(let event, _) = change.content, change.enforcer != nil else { continue }
+                let signal = OutgoingSignal.event(change, event)
+                if labels.isEmpty || isWanted(change, event) {
+                    deliver(signal, changes.count - index - 1, &turn, &outbox)
+                } else {
+                    acknowledgeWeakly(signal, ours(signal), "The signal is not for this connection.")
+                }
+            }
+            finish(&turn, outbox)
+        }
+    }
+
+    private func deliver(_ signals: [LiveDelivery], _ turn: inout Turn) {
+        guard !signals.isEmpty else { return }
+        var outbox: [OutboundMessage] = []
+        for (index, delivery) in signals.enumerated() {
+            deliver(.live(delivery.signal), signals.count - index - 1, &turn, &outbox)
+        }
+        finish(&turn, outbox)
+    }
+
+    /// Whether an event is for this connection at all; for narrow subscriptions the hub has looked already.
+    private func isWanted(_ change: TwinChange, _ event: ThingEvent) -> Bool {
+        if change.origin == connection.id { return false }
+        return namespaces.isEmpty || namespaces.contains(event.thingID.namespace)
+    }
+
+    /// Gives a signal to every target, and acknowledges for those that do not get it.
+    /// - Parameter remaining: how many signals the batch has behind it.
+    private func deliver(
+        _ signal: OutgoingSignal, _ remaining: Int, _ turn: inout Turn, _ outbox: inout [OutboundMessage]
+    ) {
+        let wantsNotes = budget.wants(before: remaining)
+        let asked = ours(signal)
+        // Labels that need no weak acknowledgement: their target publishes, or has failed.
+        var answered: Set<AckLabel> = []
+        var isPublished = false
+        var source = EnrichmentSource(read: read)
+        let now = around.clock.now
+        for delivery in deliveries {
+            let fate = delivery.deliver(signal, now: now, &source, &outbox)
+            turn.tallies[delivery.compiled.index].add(fate)
+            if wantsNotes || fate.isFailure { note(fate, signal, delivery) }
+            switch fate {
+            case .addressed:
+                isPublished = true
+                if let label = delivery.compiled.target.issuedAcknowledgementLabel { answered.insert(label) }
+            case .dropped(let drop) where drop.isFailureOfAcknowledgement:
+                guard let error = drop.error, let request = delivery.issuedAcknowledgement(for: signal) else { break }
+                answered.insert(request.label)
+                around.acks.settle(request, target: delivery.compiled.index, failure: error)
+            case .unsubscribed, .filtered, .denied, .dropped: break
+            }
+        }
+        guard !asked.isEmpty else { return }
+        let issued = Set(deliveries.compactMap(\.compiled.target.issuedAcknowledgementLabel))
+        acknowledgeWeakly(
+            signal, asked.filter { issued.contains($0) ? !answered.contains($0) : !isPublished },
+            "The signal is not published by the target that acknowledges it.")
+    }
+
+    /// The requested labels that are those of this connection.
+    private func ours(_ signal: OutgoingSignal) -> [AckLabel] {
+        labels.isEmpty ? [] : signal.requestedAcks.filter { labels.contains($0) }
+    }
+
+    private func acknowledgeWeakly(_ signal: OutgoingSignal, _ labels: [AckLabel], _ reason: String) {
+        around.acks.acknowledgeWeakly(labels, signal, because: reason)
+    }
+
+    /// A signal found no place in the inbox. Called on the sender's thread.
+    private func overflowed(_ signal: OutgoingSignal) {
+        for delivery in deliveries where !delivery.compiled.topics(signal.kind).isEmpty {
+            around.counters.add(.offered)
+            around.counters.add(.dropped, .outbound, reason: "pipeline-behind")
+            around.recorder.count(.target(delivery.compiled.index), .published, isFailure: true)
+            guard let request = delivery.issuedAcknowledgement(for: signal) else { continue }
+            around.acks.settle(request, target: delivery.compiled.index, failure: CountedOutcomes.noPlace)
+        }
+    }
+
+    private func note(_ fate: TargetFate, _ signal: OutgoingSignal, _ delivery: TargetDelivery) {
+        for note in fate.notes(signal, delivery) { around.recorder.note(note) }
+    }
+
+    private func finish(_ turn: inout Turn, _ outbox: [OutboundMessage]) {
+        for index in turn.tallies.indices { turn.tallies[index].flush(.target(index), around) }
+        offer(outbox)
+    }
+
     private func offer(_ outbox: [OutboundMessage]) {
         guard !outbox.isEmpty else { return }
-        let accepted = queue.offer(contentsOf: outbox)
-        for message in outbox[accepted...] { drop(message) }
-    }
-
-    private func deliver(_ change: TwinChange, _ event: ThingEvent, to index: Int, _ outbox: inout [OutboundMessage]) {
-        let target = targets[index]
-        guard !target.topics.isEmpty, let enforcer = change.enforcer else { return }
-        counters.add(.offered)
-        guard matchesTopic(change, event, target) else { return counters.add(.filtered) }
-        let payload: [UInt8]
-        switch view(event, target, enforcer) {
-        case .full: payload = change.envelopeBytes(of: event)
-        case .none:
-            return counters.add(.denied, .outbound, reason: "no-read-permission")
-        case .partial(let value):
-            var visible = event
-            visible.value = JSONText(value)
-            payload = visible.envelope(headers: change.eventHeaders).bytes
+        let accepted = around.queue.offer(contentsOf: outbox)
+        guard accepted < outbox.count else { return }
+        let reason = around.isConnected() ? "queue-full" : "broker-away"
+        for message in outbox[accepted...] {
+            around.outcomes.dropped(message, reason: reason, capacity: around.queue.capacity)
         }
-        send(change, event, payload, target, index, &outbox)
     }
 
-    private func view(_ event: ThingEvent, _ target: CompiledTarget, _ enforcer: PolicyEnforcer) -> EventView {
-        if enforcer.isUnrestricted(
-            .read, .thing, event.path, subjects: target.context, namespace: event.thingID.namespace)
-        {
-            return .full
+    // MARK: Errands
+
+    /// Lets the pipeline's thread do something; false when too much waits already.
+    func perform(_ errand: Errands.Errand) -> Bool {
+        guard errands.add(errand) else { return false }
+        doorbell.ring()
+        return true
+    }
+
+    private func run(_ errand: Errands.Errand) {
+        switch errand {
+        case .work(let work): work()
+        case .announcement(let announcement): announce(announcement)
+        case .diverted(let answer): publish(answer)
         }
-        return enforcer.eventView(
-            of: event.value?.value, at: event.path, subjects: target.context, namespace: event.thingID.namespace)
     }
 
-    /// Whether some topic admits the event by namespace and filter; the first one decides.
-    private func matchesTopic(_ change: TwinChange, _ event: ThingEvent, _ target: CompiledTarget) -> Bool {
-        for (topic, namespaces) in zip(target.topics, target.namespaces) {
-            if !namespaces.isEmpty, !namespaces.contains(event.thingID.namespace) { continue }
-            guard let filter = topic.filter else { return true }
-            if filter.matches(Self.changedPart(of: event), placeholders: resolver(change, event)) { return true }
-        }
-        return false
-    }
-
-    /// The event as a partial thing: its id, revision and time, and the value at its path (policies-search.md B.3).
-    private static func changedPart(of event: ThingEvent) -> JSONValue {
-        var thing = JSONValue.object(JSONObject())
-        if let value = event.value {
-            if event.path.isRoot { thing = value.value } else { thing.set(value.value, at: event.path) }
-        }
-        guard var object = thing.object else { return thing }
-        object["thingId"] = .string(event.thingID.text)
-        object["_namespace"] = .string(event.thingID.namespace)
-        object["_revision"] = .number(JSONNumber(event.revision))
-        object["_modified"] = .string(event.timestamp.iso8601)
-        return .object(object)
-    }
-
-    private func resolver(_ change: TwinChange, _ event: ThingEvent) -> SignalResolver {
-        var resolver = SignalResolver(connectionID: connection.id, now: clock.now)
-        resolver.header = { name in change.eventHeaders[name].map { $0.string ?? $0.text } }
-        resolver.thingID = event.thingID
-        resolver.topic = event.topic
-        resolver.path = event.path
-        resolver.value = event.value
-        if let originator = change.originator { resolver.subjects = [originator] }
-        return resolver
-    }
-
+    /// Sends to targets what does not depend on topics and permissions.
     private func send(
-        _ change: TwinChange, _ event: ThingEvent, _ payload: [UInt8], _ target: CompiledTarget, _ index: Int,
-        _ outbox: inout [OutboundMessage]
+        _ envelope: Envelope, to targets: [TargetDelivery], entityType: String,
+        resolver: @escaping (Timestamp) -> SignalResolver
     ) {
-        var address = target.target.address.constant
-        var delivery: MQTTDelivery?
-        if address == nil || !target.target.headerMapping.isEmpty {
-            let resolver = resolver(change, event)
-            address = target.target.address.resolve(resolver).first
-            if !target.target.headerMapping.isEmpty {
-                delivery = MQTTDelivery(target.target.headerMapping, resolver, defaultQoS: target.qos)
+        var outbox: [OutboundMessage] = []
+        let now = around.clock.now
+        let signal = OutboundSignal(bytes: envelope.bytes, correlationID: envelope.headers.correlationID)
+        for delivery in targets {
+            let fate = delivery.send(signal, now: now, queuedAt: 0, &outbox) { resolver(now) }
+            var tally = TargetTally()
+            tally.add(fate)
+            tally.flush(.target(delivery.compiled.index), around)
+            guard fate.isFailure || budget.wants(before: 0) else { continue }
+            for note in fate.notes(
+                delivery, correlationID: envelope.headers.correlationID, entityType: entityType,
+                entityID: envelope.topic.entityID)
+            {
+                around.recorder.note(note)
             }
         }
-        guard let address = delivery?.topic ?? address, !address.isEmpty else {
-            return counters.add(.dropped, .outbound, reason: "address-unresolved")
-        }
-        let signal = OutboundSignal(bytes: payload, correlationID: change.headers.correlationID)
-        let scene = MappingScene(connectionID: connection.id, now: clock.now)
-        target.mappers.outbound(signal, scene, resolver: { resolver(change, event) }) { _, result in
-            guard case .success(let messages) = result else {
-                return counters.add(.dropped, .outbound, reason: "mapping")
-            }
-            for mapped in messages {
-                outbox.append(
-                    OutboundMessage(
-                        address: address, payload: mapped.payload, qos: delivery?.qos ?? target.qos,
-                        isRetained: delivery?.isRetained ?? false, headers: mapped.headers, target: index,
-                        queuedAt: change.madeAt))
-            }
+        offer(outbox)
+    }
+
+    private func announce(_ announcement: Announcement) {
+        let envelope = announcement.envelope
+        send(
+            envelope, to: deliveries.filter(\.compiled.takesAnnouncements), entityType: "connection"
+        ) { [connection] now in
+            var resolver = SignalResolver(connectionID: connection.id, now: now)
+            resolver.header = { name in envelope.headers[name].map { $0.string ?? $0.text } }
+            resolver.topic = envelope.topic
+            resolver.path = envelope.path
+            return resolver
         }
     }
 
-    private func drop(_ message: OutboundMessage) {
-        let reason = isConnected() ? "queue-full" : "broker-away"
-        counters.add(.dropped, .outbound, reason: reason)
-        trouble.warn(
-            "event dropped", reason: reason,
-            ["queue.capacity": "\(queue.capacity)", "address": "\(message.address.prefix(120))"])
+    /// The only target, or the one at the place of the source that the command came from (§7.4).
+    private func publish(_ answer: DivertedAnswer) {
+        guard connection.authorizedDiversionSources.contains(answer.origin.text) else {
+            return refuse(answer, "diversion-not-authorized", "is not authorized to divert responses to this one")
+        }
+        let index = deliveries.count == 1 ? 0 : answer.source
+        guard deliveries.indices.contains(index) else {
+            return refuse(answer, "diversion-no-target", "has a source for which this one has no target")
+        }
+        send(answer.envelope, to: [deliveries[index]], entityType: "thing") { [connection] now in
+            SignalResolver(answer.envelope, command: answer.commandHeaders, connection.id, now)
+        }
+    }
+
+    private func refuse(_ answer: DivertedAnswer, _ reason: String, _ problem: String) {
+        around.counters.add(.offered)
+        around.counters.add(.dropped, .outbound, reason: reason)
+        around.recorder.count(.connection, .other, isFailure: true)
+        around.recorder.note(
+            StageNote(
+                .connection, .other, isFailure: true, "The connection <\(answer.origin)> \(problem)",
+                correlationID: answer.envelope.headers.correlationID, entityType: "connection",
+                entityID: connection.id.text, reason: reason))
+    }
+}
+
+extension TargetPipeline: DiversionTarget {
+    func takeDiverted(_ answer: DivertedAnswer) {
+        guard !perform(.diverted(answer)) else { return }
+        refuse(answer, "pipeline-behind", "diverts more responses than this one can take")
     }
 }

@@ -29,14 +29,15 @@ struct Twinspan: AsyncParsableCommand {
             Connects to brokers, turns their messages into durable twins, and sends filtered events back out.
 
             Start here:
+              twinspan init mqtt                  print a first connection
               twinspan serve                      serve with ./connections and ./data on 127.0.0.1:8080
               twinspan lint connections           check connection files without a network
             """,
         version: Version.text,
         subcommands: [
             ServeCommand.self, LintCommand.self, MapCommand.self, ParseCommand.self, SimulateCommand.self,
-            StatusCommand.self, LogsCommand.self, TapCommand.self, DeadLettersCommand.self,
-            HashPasswordCommand.self, DemoCommand.self,
+            InitCommand.self, SchemaCommand.self, ImportCommand.self, StatusCommand.self, LogsCommand.self,
+            TapCommand.self, DeadLettersCommand.self, HashPasswordCommand.self, DemoCommand.self,
         ])
 }
 

@@ -157,6 +157,40 @@ extension EndToEnd {
             #expect(output.contains("Usage:") || output.contains("--http 127.0.0.1:8081"), "\(output)")
         }
 
+        @Test("init writes a file that lint accepts, and never over another one")
+        func initAndLint() throws {
+            let directory = try Directory()
+            let file = directory.path + "/plant.yaml"
+            #expect(try Self.run(["init", "mqtt", "-o", file], in: directory.path).0 == 0)
+            let (code, output) = try Self.run(["lint", file], in: directory.path)
+            #expect(code == 0 && output.hasSuffix("no problems in 1 file\n"), "\(output)")
+            let again = try Self.run(["init", "kafka", "-o", file], in: directory.path)
+            #expect(again.0 == 1 && again.1.contains("it exists already"), "\(again.1)")
+            let unknown = try Self.run(["init", "mqqt"], in: directory.path)
+            #expect(unknown.0 == 2 && unknown.1.contains("mqtt-5"), "\(unknown.1)")
+        }
+
+        @Test("import writes a file per connection, says which secrets it took out, and lint accepts them")
+        func importAndLint() throws {
+            let directory = try Directory()
+            let file = directory.path + "/ditto.json"
+            let definition = """
+                {"id": "a", "connectionType": "mqtt", "connectionStatus": "closed", "uri": "tcp://u:geheim@h:1",
+                 "sources": [{"addresses": ["x"], "qos": 1, "authorizationContext": ["s"]}]}
+                """
+            try definition.write(toFile: file, atomically: true, encoding: .utf8)
+            let (code, output) = try Self.run(["import", file, "-o", directory.path], in: directory.path)
+            #expect(code == 0 && output.contains("A_PASSWORD") && !output.contains("geheim"), "\(output)")
+            let yaml = try String(contentsOfFile: directory.path + "/a.yaml", encoding: .utf8)
+            #expect(yaml.contains("${A_PASSWORD}") && !yaml.contains("geheim"))
+            let twice = try Self.run(["import", file, "-o", directory.path], in: directory.path)
+            #expect(twice.0 == 1 && twice.1.contains("it exists already"), "\(twice.1)")
+            try definition.replacingOccurrences(of: "]}]}", with: "").write(
+                toFile: file, atomically: true, encoding: .utf8)
+            #expect(try Self.run(["import", file], in: directory.path).0 == 1)
+            #expect(try Self.run(["import", "https://h/api/2/connections"], in: directory.path).0 == 2)
+        }
+
         @Test("a file that does not exist is a finding that names it")
         func missingFile() throws {
             let directory = try Directory()

@@ -268,7 +268,9 @@ struct ConnectionDiagnosticsTests {
             "25:3", "mapper 'unused' is defined and used by no", .warning),
         Row("tags: [demo]", "clientCount: 2", "27:14", "client count limited to 1 for MQTT 3.1.1"),
         Row("tags: [demo]", "processorPoolSize: 5", "27:1", "'processorPoolSize' has no effect", .warning),
-        Row("tags: [demo]", "sshTunnel: {enabled: true, url: x}", "27:28", "unknown key 'url' in the sshTunnel", count: 4),
+        Row(
+            "tags: [demo]", "sshTunnel: {enabled: true, url: x}", "27:28", "unknown key 'url' in the sshTunnel",
+            count: 4),
         Row(
             "tags: [demo]", "credentials: {type: client-cert, certificate: x}",
             "27:34", "unknown key 'certificate'", count: 2),

@@ -171,10 +171,15 @@ struct ConnectionJSONTests {
     func legacy() throws {
         let text = fullJSON.replacingFirst(
             "\"failoverEnabled\"",
-            by: #""mappingContext": {"mappingEngine": "JavaScript", "options": {"incomingScript": "x"}}, "failoverEnabled""#)
+            by:
+                #""mappingContext": {"mappingEngine": "JavaScript", "options": {"size": 1}}, "failoverEnabled""#
+        )
         let connection = try read(text)
         #expect(connection.mappingDefinitions["javascript"]?.engine == "JavaScript")
-        #expect(connection.sources.map(\.payloadMapping) == [["js", "Ditto", "javascript"], ["javascript"], ["javascript"]])
+        #expect(
+            connection.sources.map(\.payloadMapping) == [
+                ["js", "Ditto", "javascript"], ["javascript"], ["javascript"],
+            ])
         #expect(connection.targets.map(\.payloadMapping) == [["Normalized", "javascript"], ["javascript"]])
         #expect(connection.json()["mappingContext"] == .none)
     }
@@ -212,7 +217,9 @@ struct ConnectionJSONErrorTests {
         let says: String
         let at: String
 
-        init(_ find: String, _ replacement: String, _ code: String, _ says: String, at: String = "", _ status: Int = 400) {
+        init(
+            _ find: String, _ replacement: String, _ code: String, _ says: String, at: String = "", _ status: Int = 400
+        ) {
             self.find = find
             self.replacement = replacement
             self.code = code
@@ -232,7 +239,9 @@ struct ConnectionJSONErrorTests {
         Row("\"connectionStatus\": \"closed\",", "", "json.field.missing", "'connectionStatus'"),
         Row("\"mqtt-5\"", "\"mqtt-6\"", "json.format.invalid", "Connection type <mqtt-6> is invalid!"),
         Row("[::1]:8883/x", "h", "connectivity:connection.uri.invalid", "no port", at: "/uri"),
-        Row("ssl://us", "http://us", "connectivity:connection.uri.invalid", "The URI scheme 'http' is not valid for mqtt-5."),
+        Row(
+            "ssl://us", "http://us", "connectivity:connection.uri.invalid",
+            "The URI scheme 'http' is not valid for mqtt-5."),
         Row("ssl://us", "tcp://us", "connectivity:connection.uri.invalid", "not encrypted", at: "/ca"),
         Row("\"addresses\": [\"c\"]", "\"addresses\": [\"\"]", configuration, "may not be empty"),
         Row("\"addresses\": [\"c\"], ", "", "json.field.missing", "'addresses'", at: "/sources/1/addresses"),
@@ -259,7 +268,9 @@ struct ConnectionJSONErrorTests {
         Row("?namespaces=x", "?namespaces=x&namespaces=y", "connectivity:topic.invalid", "twice"),
         Row("filter=eq(", "filter=eqq(", "rql.expression.invalid", "invalid input 'e'", at: "/targets/0/topics/0"),
         Row("[\"js\", \"Ditto\"]", "[\"nope\"]", configuration, "The mapper <nope> could not be loaded."),
-        Row("[\"js\", \"Ditto\"]", "[\"ConnectionStatus\"]", configuration, "The mapper <ConnectionStatus> could not be"),
+        Row(
+            "[\"js\", \"Ditto\"]", "[\"ConnectionStatus\"]", configuration, "The mapper <ConnectionStatus> could not be"
+        ),
         Row("\"clientCount\": 1", "\"clientCount\": 2", configuration, "announcements"),
         Row("\"clientCount\": 1", "\"clientCount\": 0", configuration, "'clientCount'"),
         Row("\"type\": \"client-cert\"", "\"type\": \"magic\"", "json.format.invalid", "magic"),
@@ -280,7 +291,9 @@ struct ConnectionJSONErrorTests {
     @Test("has Ditto's code and names the place", arguments: rows)
     func refused(_ row: Row) throws {
         #expect(fullJSON.contains(row.find), "the row does not apply: \(row.find)")
-        let error = #expect(throws: TwinspanError.self) { try read(fullJSON.replacingFirst(row.find, by: row.replacement)) }
+        let error = #expect(throws: TwinspanError.self) {
+            try read(fullJSON.replacingFirst(row.find, by: row.replacement))
+        }
         let found = try #require(error)
         #expect(found.code == row.code && found.status == row.status, "\(found)")
         let text = found.message + " " + (found.description ?? "")
@@ -296,7 +309,8 @@ struct ConnectionJSONErrorTests {
         #expect(code(fullJSON, id: "other")?.code == "connectivity:id.notsettable")
         let head = #"{"id": "a", "connectionType": "mqtt", "connectionStatus": "open", "uri": "tcp://h:1""#
         #expect(code(head + "}")?.message.hasPrefix("Either a source or a target must be specified") == true)
-        let source = #"{"addresses": ["a"], "qos": 1, "authorizationContext": ["s"], "headerMapping": {"x": "{{ header:y }}"}}"#
+        let source =
+            #"{"addresses": ["a"], "qos": 1, "authorizationContext": ["s"], "headerMapping": {"x": "{{ header:y }}"}}"#
         let refused = code(head + ", \"sources\": [\(source)]}")
         #expect(refused?.code == "connectivity:connection.configuration.invalid")
         #expect(refused?.message.contains("Some placeholders could not be resolved.") == true)

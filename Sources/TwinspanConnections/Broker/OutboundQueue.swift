@@ -4,6 +4,8 @@
 import Synchronization
 
 /// A message on its way to a broker.
+///
+/// Connectivity counts pairs of a signal and a target, not messages; the messages of one pair share a receipt.
 public struct OutboundMessage: Sendable {
     public var address: String
     public var payload: [UInt8]
@@ -15,10 +17,14 @@ public struct OutboundMessage: Sendable {
     public var target: Int?
     /// When the event behind it was committed, in nanoseconds of the monotonic clock: for the age of the queue.
     public var queuedAt: UInt64
+    /// Where the message is one of several that one signal became, or somebody waits to hear of it; nil for nearly
+    /// every message.
+    public var receipt: DeliveryReceipt?
 
     public init(
         address: String, payload: [UInt8], qos: UInt8, isRetained: Bool = false,
-        headers: [(name: String, value: String)] = [], target: Int?, queuedAt: UInt64
+        headers: [(name: String, value: String)] = [], target: Int?, queuedAt: UInt64,
+        receipt: DeliveryReceipt? = nil
     ) {
         self.address = address
         self.payload = payload
@@ -27,6 +33,7 @@ public struct OutboundMessage: Sendable {
         self.headers = headers
         self.target = target
         self.queuedAt = queuedAt
+        self.receipt = receipt
     }
 }
 

@@ -107,7 +107,8 @@ struct ConnectionReader {
             return try ConnectionID(id.value)
         } catch {
             let allowed = "use 1 to 100 of a-z, A-Z, 0-9, '-', '_', ':'"
-            sink.error(at: Spot(of: id.node), path: id.path, "'\(id.value)' is not a connection id", hint: allowed,
+            sink.error(
+                at: Spot(of: id.node), path: id.path, "'\(id.value)' is not a connection id", hint: allowed,
                 as: .idInvalid)
             return nil
         }
@@ -177,7 +178,8 @@ struct ConnectionReader {
         do {
             uri = try ConnectionURI.parse(text.value)
         } catch {
-            sink.error(at: sink.spot(in: text.node, error.range), path: text.path, error.message, hint: error.hint,
+            sink.error(
+                at: sink.spot(in: text.node, error.range), path: text.path, error.message, hint: error.hint,
                 as: .uriInvalid)
             return nil
         }
@@ -225,6 +227,10 @@ struct ConnectionReader {
                     hint: "settings: \(rule.settings.joined(separator: ", "))",
                     suggestion: NearestName.find(pair.key, among: rule.settings))
             }
+        }
+        if type == .kafka || type == .hono, let group = part.value["groupId"], let scalar = group.value.scalar {
+            let text = Located(value: scalar.text, node: group.value, path: part.path.key("groupId"))
+            _ = TemplateReader(sink: sink).template(text, .kafkaGroupID)
         }
         return PayloadMappingReader.texts(part)
     }

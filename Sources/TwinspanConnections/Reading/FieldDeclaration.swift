@@ -76,7 +76,8 @@ public struct FieldGroup: Sendable, Equatable {
 public enum FieldReference {
     /// The groups of a connection document, the document itself first.
     public static let connection: [FieldGroup] = [
-        ConnectionFields.group, ConnectionFields.extensionGroup, SourceFields.group, SourceFields.enforcementGroup,
+        ConnectionFields.group, ConnectionFields.extensionGroup, SourceFields.group, SourceFields.extensionGroup,
+        SourceFields.enforcementGroup,
         SourceFields.replyTargetGroup, TargetFields.group, TargetFields.extensionGroup, MappingFields.group,
         SourceFields.requestsGroup, CredentialFields.group, CredentialFields.tunnelGroup,
     ]

@@ -36,7 +36,8 @@ struct LabelReader {
         sink.error(
             at: Spot(of: text.node), path: text.path,
             "the label '\(resolved)' must begin with the id of this connection",
-            hint: use == .issued ? "write {{ connection:id }}:name, or live-response" : "write {{ connection:id }}:name",
+            hint: use == .issued
+                ? "write {{ connection:id }}:name, or live-response" : "write {{ connection:id }}:name",
             suggestion: isSuffix ? "{{ connection:id }}:\(resolved)" : nil, as: wire)
         return nil
     }

@@ -119,6 +119,7 @@ struct OptionReader {
             options[pair.key] = .string(text)
         } else if let content = content(text, pair, path) {
             options[pair.key] = .string(Base64.encode(content.bytes))
+            places[pair.key] = (content.path, 1)
         }
     }
 

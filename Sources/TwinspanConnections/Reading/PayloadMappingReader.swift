@@ -60,13 +60,18 @@ struct PayloadMappingReader {
         for entry in entries { resolve(entry) }
         let names = entries.map(\.value) + (hasLegacyMapper ? [Self.legacyName] : [])
         let mute = direction == .inbound ? MapperRules.outboundOnly : MapperRules.inboundOnly
-        if let first = entries.first, names.allSatisfy({ mute.contains(definitions[$0]?.engine ?? $0) }) {
+        if let first = entries.first, names.allSatisfy({ isMute($0, mute) }) {
             let what = direction == .inbound ? "nothing that comes in" : "nothing that goes out"
             sink.warning(
                 at: Spot(of: first.node), path: first.path, "the mappers of \(owner) map \(what)",
                 hint: "\(first.value) serves the other direction only; add Ditto or another mapper")
         }
         return names
+    }
+
+    private func isMute(_ name: String, _ mute: Set<String>) -> Bool {
+        let engine = definitions[name]?.engine ?? name
+        return mute.contains(engine) && rules.engine(named: engine) != nil
     }
 
     /// Reports definitions that nothing uses. Called when all sources and targets are read.

@@ -147,7 +147,8 @@ extension SourceReader {
         {
             sink.warning(
                 at: Spot(of: part.value), path: part.path,
-                "the acknowledgementRequests of \(owner) ask for nothing", hint: "add labels or a filter, or remove them")
+                "the acknowledgementRequests of \(owner) ask for nothing",
+                hint: "add labels or a filter, or remove them")
         }
         return requests
     }

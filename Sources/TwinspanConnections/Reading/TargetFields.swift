@@ -34,7 +34,8 @@ enum TargetFields {
     static let queue = Field<Int?>.integer(
         "queue", in: 1...1_000_000, "How many messages may wait for the broker.")
     static let rate = Field<Int?>.integer(
-        "rate", in: 1...1_000_000, "Messages a second at which a durable target catches up; as fast as it goes if absent.")
+        "rate", in: 1...1_000_000,
+        "Messages a second at which a durable target catches up; as fast as it goes if absent.")
     static let extensionGroup = FieldGroup(
         "target extension", [name.declaration, delivery.declaration, queue.declaration, rate.declaration])
 }
@@ -42,7 +43,8 @@ enum TargetFields {
 enum MappingFields {
     static let mappingEngine = Field<Located<String>?>.text("mappingEngine", "The mapper, e.g. Ditto.").required
     static let options = Field<Located<YAMLNode>?>.part(
-        "options", .anyMap, default: "{}", "Options of the mapper; `script` names a file with both functions of JavaScript.")
+        "options", .anyMap, default: "{}",
+        "Options of the mapper; `script` names a file with both functions of JavaScript.")
     static let incomingConditions = Field<Located<YAMLNode>?>.part(
         "incomingConditions", .textMap, default: "{}",
         "Named expressions; all must hold for a message from the broker to be mapped.")

@@ -8,8 +8,9 @@ public final class WorkerThread: Sendable {
     private let thread: pthread_t
     private let isJoined = Atomic<Bool>(false)
 
-    /// Starts a thread. `name` is cut to 15 bytes, as Linux asks. `stackBytes` bounds its memory.
-    public init(name: String, stackBytes: Int = 1 << 20, _ body: @escaping @Sendable () -> Void) {
+    /// Starts a thread. `name` is cut to 15 bytes, as Linux asks. `stackBytes` bounds its memory; the default has room
+    /// for scripts, and costs only what is used of it.
+    public init(name: String, stackBytes: Int = 2 << 20, _ body: @escaping @Sendable () -> Void) {
         thread = startThread(WorkerStart(name: name, body: body), stackBytes: stackBytes)
     }
 

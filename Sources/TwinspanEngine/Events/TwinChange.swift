@@ -1,7 +1,7 @@
 // One change on its way from the shard through the journal to the subscribers: the event, the state after it, and what
 // subscribers need to judge it. A class: it is made once and then only handed on by reference.
 import Synchronization
-import TwinspanJSON
+public import TwinspanJSON
 public import TwinspanPolicies
 public import TwinspanProtocol
 
@@ -25,12 +25,15 @@ public final class TwinChange: Sendable {
     public let enforcer: PolicyEnforcer?
     /// When the change was made, in nanoseconds of the monotonic clock.
     public let madeAt: UInt64
+    /// The thing before its deletion: its event is enriched with what was known last. Nil for every other change.
+    public let lastText: JSONText?
     private let serialised = Mutex<[UInt8]?>(nil)
 
-    init(
+    public init(
         content: Content, headers: DittoHeaders, originator: String?, origin: ConnectionID?, enforcer: PolicyEnforcer?,
-        madeAt: UInt64
+        madeAt: UInt64, lastText: JSONText? = nil
     ) {
+        self.lastText = lastText
         self.content = content
         self.headers = headers
         self.originator = originator

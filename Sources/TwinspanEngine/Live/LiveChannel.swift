@@ -37,7 +37,7 @@ public final class LiveChannel: Sendable {
     /// Adds a subscriber and declares its labels. Throws `acknowledgement:label.not.unique` or
     /// `acknowledgement:ditto.acklabel.forbidden`; then nothing has changed.
     public func add(_ subscription: LiveSubscription) throws(TwinspanError) {
-        try declareAcks(subscription.declaredAcks, by: subscription.session)
+        if subscription.declaresAcks { try declareAcks(subscription.declaredAcks, by: subscription.session) }
         subscriptions.withLock { $0.append(subscription) }
     }
 
@@ -49,7 +49,7 @@ public final class LiveChannel: Sendable {
             return true
         }
         subscription.end()
-        guard wasThere else { return }
+        guard wasThere, subscription.declaresAcks else { return }
         declarations.withLock { $0.release(subscription.declaredAcks, of: subscription.session) }
     }
 
@@ -108,6 +108,22 @@ public final class LiveChannel: Sendable {
         return fate == .unknown ? late() : fate
     }
 
+    /// Takes an acknowledgement that we issue for a session, for what its broker has done with a signal
+    /// (spec/connectivity.md §6.4). It may be of `live-response`: then nobody answers but the broker. Throws
+    /// `acknowledgement:label.not.declared` when the session does not have the label at the moment.
+    @discardableResult
+    public func issue(
+        _ acknowledgement: Acknowledgement, by session: ConnectionID
+    ) throws(TwinspanError) -> AnswerFate {
+        let label = acknowledgement.label
+        let isOwn = label == .liveResponse || declarations.withLock { $0.isDeclared(label, by: session) }
+        guard isOwn else { throw TwinspanError.labelNotDeclared(label) }
+        var issued = acknowledgement
+        issued.headers[.connectionID] = .string(session.text)
+        // Whether somebody waits for it is not known here.
+        return count(issued, issued.headers.correlationID ?? "")
+    }
+
     /// Counts what came for nobody.
     private func late() -> AnswerFate {
         metrics.answerCameLate()
@@ -121,7 +137,8 @@ public final class LiveChannel: Sendable {
         acknowledgeWeakly(labels, of: event.thingID, channel: .twin, correlationID: id, because: reason)
     }
 
-    func acknowledgeWeakly(
+    /// The same for any signal.
+    public func acknowledgeWeakly(
         _ labels: [AckLabel], of thingID: ThingID, channel: TopicPath.Channel, correlationID: String,
         because reason: String
     ) {
@@ -206,7 +223,7 @@ public final class LiveChannel: Sendable {
         var awaited: Set<AckLabel> = []
         var withheld: [(label: AckLabel, reason: String)] = []
         for subscription in all {
-            let labels = subscription.declaredAcks.filter { signal.requestedAcks.contains($0) }
+            let labels = labels(of: subscription, for: signal)
             switch subscription.offer(signal) {
             case .delivered, .overflowed: awaited.formUnion(labels)
             case .withheld(let reason): withheld += labels.map { ($0, reason) }
@@ -216,6 +233,16 @@ public final class LiveChannel: Sendable {
         for (label, reason) in withheld where !awaited.contains(label) {
             acknowledgeWeakly(
                 [label], of: signal.thingID, channel: .live, correlationID: signal.correlationID, because: reason)
+        }
+    }
+
+    /// The requested labels that the subscriber has.
+    private func labels(of subscription: LiveSubscription, for signal: LiveSignal) -> [AckLabel] {
+        guard !signal.requestedAcks.isEmpty, !subscription.declaredAcks.isEmpty else { return [] }
+        let labels = subscription.declaredAcks.filter { signal.requestedAcks.contains($0) }
+        guard !subscription.declaresAcks, !labels.isEmpty else { return labels }
+        return declarations.withLock { declarations in
+            labels.filter { declarations.isDeclared($0, by: subscription.session) }
         }
     }
 

@@ -2,7 +2,7 @@
 // serialised once however many subscribers get it.
 import Synchronization
 public import TwinspanJSON
-import TwinspanPolicies
+public import TwinspanPolicies
 public import TwinspanProtocol
 
 /// A change that a device tells of without the twin changing (spec/protocol.md §7.3).
@@ -54,7 +54,8 @@ public final class LiveSignal: Sendable {
     public let originator: String?
     /// Where it came in; it is not sent back there.
     public let origin: ConnectionID?
-    private let enforcer: PolicyEnforcer
+    /// The policy of its thing as it was when the signal was sent.
+    public let enforcer: PolicyEnforcer
     private let serialised = Mutex<[UInt8]?>(nil)
 
     init(
@@ -137,13 +138,13 @@ public final class LiveSignal: Sendable {
     }
 
     /// Bytes a queue counts for this signal.
-    var queuedBytes: Int { 256 + (value?.bytes.count ?? 0) }
+    public var queuedBytes: Int { 256 + (value?.bytes.count ?? 0) }
 
     /// What a reader gets: all of it, an event in its readable part, or nothing (spec/policies-search.md A.3.2).
     ///
     /// A command that carries a value is delivered whole or not at all: a device that carried out a part of it would
     /// do something nobody has asked for.
-    func view(for reader: AuthorizationContext) -> EventView {
+    public func view(for reader: AuthorizationContext) -> EventView {
         let namespace = thingID.namespace
         switch content {
         case .message(let message):

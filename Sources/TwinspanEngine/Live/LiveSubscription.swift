@@ -26,12 +26,16 @@ public struct LiveTopic: Sendable {
 public final class LiveSubscription: Sendable {
     /// A signal is delivered when one of them wants it, and then once.
     public let topics: [LiveTopic]
-    /// Whose READ decides.
-    public let subjects: AuthorizationContext
+    /// Whose READ decides; nil when the subscriber judges himself what he may see of a signal, because he reads with
+    /// the permissions of several.
+    public let subjects: AuthorizationContext?
     /// The session or connection; its own signals are not delivered to it.
     public let session: ConnectionID
     /// The labels that this subscriber acknowledges with.
     public let declaredAcks: [AckLabel]
+    /// Whether the labels are declared with the subscription; otherwise the session declares them by itself, and they
+    /// count only while it has them.
+    let declaresAcks: Bool
     private let inbox: Mutex<Inbox<LiveDelivery>>
     private let wake: @Sendable () -> Void
     private let onOverflow: @Sendable (LiveSignal) -> Void
@@ -40,14 +44,15 @@ public final class LiveSubscription: Sendable {
     ///   - wake: called when the reader sleeps and there is something to take; must return at once.
     ///   - onOverflow: called on the sender's thread for each signal that did not fit; must return at once.
     public init(
-        topics: [LiveTopic], subjects: AuthorizationContext, session: ConnectionID, declaredAcks: [AckLabel] = [],
-        capacity: Int, byteCapacity: Int, wake: @escaping @Sendable () -> Void,
+        topics: [LiveTopic], subjects: AuthorizationContext?, session: ConnectionID, declaredAcks: [AckLabel] = [],
+        declaresAcks: Bool = true, capacity: Int, byteCapacity: Int, wake: @escaping @Sendable () -> Void,
         onOverflow: @escaping @Sendable (LiveSignal) -> Void
     ) {
         self.topics = topics
         self.subjects = subjects
         self.session = session
         self.declaredAcks = declaredAcks
+        self.declaresAcks = declaresAcks
         inbox = Mutex(Inbox(capacity: capacity, byteCapacity: byteCapacity))
         self.wake = wake
         self.onOverflow = onOverflow
@@ -72,11 +77,13 @@ public final class LiveSubscription: Sendable {
     func offer(_ signal: LiveSignal) -> Offer {
         if signal.origin == session { return .withheld("The signal came from this subscriber.") }
         guard wants(signal) else { return .withheld("The subscriber has not subscribed to the signal.") }
-        let part: JSONText?
-        switch signal.view(for: subjects) {
-        case .none: return .withheld("The subscriber may not read the signal.")
-        case .full: part = nil
-        case .partial(let value): part = JSONText(value)
+        var part: JSONText?
+        if let subjects {
+            switch signal.view(for: subjects) {
+            case .none: return .withheld("The subscriber may not read the signal.")
+            case .full: break
+            case .partial(let value): part = JSONText(value)
+            }
         }
         let delivery = LiveDelivery(signal: signal, part: part)
         let (isTaken, wakes) = inbox.withLock { inbox -> (Bool, Bool) in

@@ -81,7 +81,8 @@ struct PendingRequest: Sendable {
     var conclusion: SignalAnswer {
         guard acks.isPlain else { return aggregate }
         if terms.isFireAndForget { return .accepted }
-        return answer ?? .accepted
+        // Without an answer of its own, what was waited for was acknowledged in the device's place.
+        return answer ?? (acks.requested.isEmpty ? .accepted : aggregate)
     }
 
     /// What the requester gets when the time is over.

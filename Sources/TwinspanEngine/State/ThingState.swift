@@ -29,6 +29,18 @@ public struct ThingState: Sendable, Equatable {
         self.metadata = metadata
     }
 
+    /// The thing with the members that are only shown when selected (spec/protocol.md §2.1), `_policy` apart.
+    public func withSpecialFields(_ thing: JSONValue, namespace: String) -> JSONValue {
+        guard var object = thing.object else { return thing }
+        object["_namespace"] = .string(namespace)
+        object["_revision"] = .number(JSONNumber(revision))
+        object["_created"] = .string(created.iso8601)
+        object["_modified"] = .string(modified.iso8601)
+        object["__lifecycle"] = "ACTIVE"
+        if let metadata { object["_metadata"] = metadata.value }
+        return .object(object)
+    }
+
     /// The state before the first event.
     public static let never = ThingState(
         policyID: nil, revision: 0, created: Timestamp(milliseconds: 0), modified: Timestamp(milliseconds: 0),

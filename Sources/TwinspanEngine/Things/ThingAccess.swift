@@ -78,14 +78,7 @@ struct ThingAccess {
 
     /// The thing with the members that are only shown when selected (§2.1), `_policy` apart.
     func withSpecialFields(_ value: JSONValue) -> JSONValue {
-        guard var object = value.object else { return value }
-        object["_namespace"] = .string(namespace)
-        object["_revision"] = .number(JSONNumber(state.revision))
-        object["_created"] = .string(state.created.iso8601)
-        object["_modified"] = .string(state.modified.iso8601)
-        object["__lifecycle"] = "ACTIVE"
-        if let metadata = state.metadata { object["_metadata"] = metadata.value }
-        return .object(object)
+        state.withSpecialFields(value, namespace: namespace)
     }
 }
 

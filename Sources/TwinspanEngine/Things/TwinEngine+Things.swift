@@ -121,7 +121,9 @@ extension TwinEngine {
                 }
                 guard !queue.isFull else { return .done(overloaded()) }
                 let sequence = queue.append(
-                    change(.thing(event, after: after), command.headers, context, origin, enforcer))
+                    change(
+                        .thing(event, after: after), command.headers, context, origin, enforcer,
+                        lastText: after.text == nil ? text : nil))
                 content.cache.update(slot: slot, to: after, sequence: sequence)
                 return .done(Outcome(result: .success(verdict.response), ticket: ticket(max(sequence, dependsOn))))
             } catch {

@@ -17,6 +17,8 @@ struct MetricsPage: Sendable {
     var residentBytes: Int64?
     /// Requests that wait, and subscribers of the live channel.
     var live: (pending: Int, subscribers: Int) = (0, 0)
+    /// How the last reading of connection files went; nil before the first one.
+    var lastReload: ConfigurationReload?
 
     /// The page.
     var text: PrometheusText {
@@ -27,6 +29,14 @@ struct MetricsPage: Sendable {
         writeStore(&page)
         page.family("twinspan_ready", .gauge, "1 when /ready says so.")
         page.sample("twinspan_ready", Int64(isReady ? 1 : 0))
+        if let lastReload {
+            page.family(
+                "twinspan_config_last_reload_successful", .gauge, "1 when the connection files were without errors.")
+            page.sample("twinspan_config_last_reload_successful", Int64(lastReload.isSuccessful ? 1 : 0))
+            page.family(
+                "twinspan_config_last_reload_timestamp_seconds", .gauge, "When the connection files were last read.")
+            page.sample("twinspan_config_last_reload_timestamp_seconds", lastReload.epochSeconds)
+        }
         page.family("twinspan_http_failed_logins_total", .counter, "Logins over HTTP that failed.")
         page.sample("twinspan_http_failed_logins_total", Int64(failedLogins))
         if let residentBytes {

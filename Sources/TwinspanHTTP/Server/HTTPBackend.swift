@@ -10,14 +10,17 @@ public struct HTTPBackend: Sendable {
     public var authenticator: Authenticator
     /// Sizes of the store. Called for each `/metrics`, from any thread.
     public var storeMeasures: @Sendable () -> StoreMeasures
+    /// How the last reading of connection files went. Called for each `/metrics`, from any thread.
+    public var lastReload: @Sendable () -> ConfigurationReload?
     /// Manages the connections; nil where there are none to manage.
     public var registry: (any ConnectionRegistry)?
     public var facts: ServiceFacts
 
     public init(
         engine: TwinEngine, connections: (any ConnectionDirectory)?, authenticator: Authenticator,
-        storeMeasures: @escaping @Sendable () -> StoreMeasures, registry: (any ConnectionRegistry)? = nil,
-        facts: ServiceFacts = ServiceFacts()
+        storeMeasures: @escaping @Sendable () -> StoreMeasures,
+        lastReload: @escaping @Sendable () -> ConfigurationReload? = { nil },
+        registry: (any ConnectionRegistry)? = nil, facts: ServiceFacts = ServiceFacts()
     ) {
         self.registry = registry
         self.facts = facts
@@ -25,6 +28,7 @@ public struct HTTPBackend: Sendable {
         self.connections = connections
         self.authenticator = authenticator
         self.storeMeasures = storeMeasures
+        self.lastReload = lastReload
     }
 
     var readiness: Readiness {
@@ -37,6 +41,6 @@ public struct HTTPBackend: Sendable {
             connections: snapshots, engine: engine.metrics.snapshot, journalSequence: engine.gate.committed,
             store: storeMeasures(), isReady: Readiness(engine.condition, snapshots).isReady,
             failedLogins: authenticator.failedLogins, residentBytes: ResidentMemory.bytes(),
-            live: engine.live.load)
+            live: engine.live.load, lastReload: lastReload())
     }
 }

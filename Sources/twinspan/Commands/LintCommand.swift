@@ -22,10 +22,14 @@ struct LintCommand: ParsableCommand {
     @Flag(help: "Print the findings as JSON.")
     var json = false
 
+    @Option(help: "The directory of mapper scripts.")
+    var mappers = "./mappers"
+
     func run() throws {
         let loaded = ConnectionFiles.load(
-            paths: paths.isEmpty ? ["./connections"] : paths, rules: Adapters.bindingRules)
-        let report = DiagnosticReport(loaded.diagnostics, fileCount: loaded.files.count)
+            paths: paths.isEmpty ? ["./connections"] : paths, rules: Adapters.bindingRules, mappers: Mappers.rules,
+            scripts: mappers)
+        let report = DiagnosticReport(loaded.diagnostics + loaded.notes, fileCount: loaded.files.count)
         if json {
             StandardOutput.write(report.json.text + "\n")
         } else {

@@ -73,13 +73,15 @@ struct LogsCommand: ParsableCommand {
             field("timestamp").padded(to: 24), ink.paint(field("level").padded(to: 7), isFailure ? .red : .green),
             "\(field("category"))/\(field("type"))".padded(to: 19), Ink.cut(field("address"), to: 45),
         ].joined(separator: " ")
-        var tail = ""
-        if entry["entityId"] != nil { tail += "\(field("entityType")) \(field("entityId"))  " }
-        if field("correlationId") != "<not-provided>" { tail += "correlation-id \(field("correlationId"))" }
+        var tail: [String] = []
+        if entry["entityId"] != nil { tail.append("\(field("entityType")) \(field("entityId"))") }
+        if field("correlationId") != "<not-provided>" { tail.append("correlation-id \(field("correlationId"))") }
         var lines = [String(head.reversed().drop { $0 == " " }.reversed())]
         lines += Ink.wrapped(field("message"), width: Ink.columns - 4).map { "    \($0)" }
         if !tail.isEmpty {
-            lines += Ink.wrapped(tail, width: Ink.columns - 4).map { "    \(ink.paint($0, .faint))" }
+            lines += Ink.wrapped(tail.joined(separator: ", "), width: Ink.columns - 4).map {
+                "    \(ink.paint($0, .faint))"
+            }
         }
         return lines.map { $0 + "\n" }.joined()
     }

@@ -49,13 +49,15 @@ struct MapCommand: ParsableCommand {
         }
         let trace = try MessageTrace(
             payload: StandardInput.readAll(), address: try chooseAddress(chosen.sources[source - 1]),
-            qos: UInt8(qos), connection: chosen, sourceIndex: source - 1, clock: SystemClock())
+            qos: UInt8(qos), connection: chosen, sourceIndex: source - 1, clock: SystemClock(),
+            mappers: Mappers.registry)
         StandardOutput.write(json ? trace.json.text + "\n" : trace.text)
         if !trace.isSuccess { throw ExitCode(1) }
     }
 
     private func chooseConnection() throws -> Connection {
-        let loaded = ConnectionFiles.load(paths: [file], rules: Adapters.bindingRules)
+        let loaded = ConnectionFiles.load(
+            paths: [file], rules: Adapters.bindingRules, mappers: Mappers.rules, scripts: "./mappers")
         if !loaded.diagnostics.isEmpty {
             let report = DiagnosticReport(loaded.diagnostics, fileCount: loaded.files.count)
             StandardError.write(report.text(isColoured: StandardError.isTerminal))

@@ -110,7 +110,7 @@ struct TapCommand: ParsableCommand {
         if let id = field("correlationId") { more.append("correlation-id \(id)") }
         for (name, value) in note["details"]?.object ?? JSONObject() { more.append("\(name) \(value.string ?? "")") }
         if !more.isEmpty {
-            lines += Ink.wrapped(more.joined(separator: "  "), width: Ink.columns - 4).map {
+            lines += Ink.wrapped(more.joined(separator: ", "), width: Ink.columns - 4).map {
                 "    \(ink.paint($0, .faint))"
             }
         }

@@ -22,7 +22,7 @@ enum Adapters {
         read: { document, id in
             do throws(TwinspanError) {
                 return .success(
-                    try ConnectionJSON.read(.object(document), id: id, rules: ReadingRules(bindings: bindingRules)))
+                    try ConnectionJSON.read(.object(document), id: id, rules: readingRules))
             } catch {
                 return .failure(error)
             }

@@ -11,21 +11,34 @@ import TwinspanSupervisor
 /// Keeps the running connections in step with their files.
 final class ConnectionReloader: Sendable {
     private let paths: [String]
+    private let scripts: String?
     private let fleet: ConnectionFleet
     private let logger: Logger
     private let grace: Duration
     private let isStopping = Atomic<Bool>(false)
     private let doorbell = Doorbell()
     private let thread = Mutex<WorkerThread?>(nil)
-    /// What the running connections were read from.
-    private let applied = Mutex<[FileStamp]>([])
+    private let state = Mutex(State())
+
+    private struct State {
+        /// How the files were that were read last.
+        var applied: [FileStamp] = []
+        /// What they refer to: scripts, certificates, secrets.
+        var watched: [String] = []
+        var last: ConfigurationReload?
+    }
+
+    /// How the last reading went; nil before the first one.
+    var lastReload: ConfigurationReload? { state.withLock { $0.last } }
 
     /// How often files are looked at. Polling, because change notifications do not cross bind mounts and network
     /// file systems, and a handful of `stat` calls a second costs nothing.
     private static let interval = Duration.milliseconds(1000)
 
-    init(paths: [String], fleet: ConnectionFleet, logger: Logger, grace: Duration) {
+    /// - Parameter scripts: the directory of mapper scripts.
+    init(paths: [String], scripts: String?, fleet: ConnectionFleet, logger: Logger, grace: Duration) {
         self.paths = paths
+        self.scripts = scripts
         self.fleet = fleet
         self.logger = logger
         self.grace = grace
@@ -33,7 +46,6 @@ final class ConnectionReloader: Sendable {
 
     /// Reads all files and announces the connections. Prints all problems; nil when one of them is an error.
     func loadAtStart() -> [Connection]? {
-        applied.withLock { $0 = stamps }
         let loaded = load()
         if !loaded.diagnostics.isEmpty {
             let report = DiagnosticReport(loaded.diagnostics, fileCount: loaded.files.count)
@@ -46,7 +58,7 @@ final class ConnectionReloader: Sendable {
 
     /// Reads all files again and applies what changed.
     func reload(because reason: String) {
-        applied.withLock { $0 = stamps }
+        let before = state.withLock { $0.applied }
         let loaded = load()
         guard loaded.isValid else {
             for diagnostic in loaded.diagnostics where diagnostic.severity == .error {
@@ -54,13 +66,36 @@ final class ConnectionReloader: Sendable {
             }
             return
         }
+        let origins = Dictionary(
+            loaded.connections.map { ($0.id, $0.origin) }, uniquingKeysWith: { first, _ in first })
+        let touched = Self.touched(before, state.withLock { $0.applied })
         let changes = fleet.apply(loaded.connections, grace: grace)
+        let restarted = Set(changes.started).intersection(changes.stopped)
         logger.info(
             "connections reloaded",
             metadata: [
-                "because": "\(reason)", "started": "\(changes.started.map(\.text).sorted().joined(separator: ","))",
-                "stopped": "\(changes.stopped.map(\.text).sorted().joined(separator: ","))",
+                "because": "\(reason)", "files": "\(touched.joined(separator: ","))",
+                "started": Self.list(changes.started.filter { !restarted.contains($0) }),
+                "stopped": Self.list(changes.stopped.filter { !restarted.contains($0) }),
+                "changed": Self.list(Array(restarted)),
             ])
+        for id in restarted.sorted(by: { $0.text < $1.text }) {
+            guard let origin = origins[id] ?? nil else { continue }
+            let files = ([origin.file] + origin.references).filter(touched.contains)
+            logger.info(
+                "connection changed",
+                metadata: ["connection": "\(id)", "files": "\(files.joined(separator: ","))"])
+        }
+    }
+
+    private static func list(_ ids: [ConnectionID]) -> Logger.MetadataValue {
+        "\(ids.map(\.text).sorted().joined(separator: ","))"
+    }
+
+    /// The files that are new, gone or others than before.
+    private static func touched(_ before: [FileStamp], _ after: [FileStamp]) -> [String] {
+        let kept = Set(before).intersection(after)
+        return Set(Set(before + after).subtracting(kept).map(\.path)).sorted()
     }
 
     /// Watches the files on a thread of its own.
@@ -71,7 +106,7 @@ final class ConnectionReloader: Sendable {
                 doorbell.wait(patience: Self.interval)
                 let now = stamps
                 // A file that still changes is half written: only what stood still for one round is read.
-                if now == last, now != applied.withLock({ $0 }) { reload(because: "files changed") }
+                if now == last, now != state.withLock({ $0.applied }) { reload(because: "files changed") }
                 last = now
             }
         }
@@ -84,28 +119,50 @@ final class ConnectionReloader: Sendable {
         thread.withLock { $0 }?.join()
     }
 
+    /// Reads the files and remembers how they were just before: a change while they are read is seen afterwards.
     private func load() -> LoadedConnections {
-        ConnectionFiles.load(paths: paths, rules: Adapters.bindingRules)
+        var stamps = self.stamps
+        let loaded = ConnectionFiles.load(
+            paths: paths, rules: Adapters.bindingRules, mappers: Mappers.rules, scripts: scripts)
+        let known = Set(stamps.map(\.path))
+        // What is referred to is known only now.
+        stamps += loaded.watchedFiles.filter { !known.contains($0) }.map(FileStamp.init)
+        stamps.removeAll { !loaded.watchedFiles.contains($0.path) }
+        stamps.sort { $0.path < $1.path }
+        let outcome = ConfigurationReload(
+            isSuccessful: loaded.isValid, epochSeconds: SystemClock().now.milliseconds / 1000)
+        state.withLock { state in
+            state.watched = loaded.watchedFiles
+            state.applied = stamps
+            state.last = outcome
+        }
+        return loaded
     }
 
-    /// What tells that a file is another one.
-    private struct FileStamp: Equatable {
+    /// What tells that a file is another one. Links are followed, so that one which is switched to another directory
+    /// is seen.
+    private struct FileStamp: Hashable {
         let path: String
-        let size: Int64
-        let seconds: Int
-        let nanoseconds: Int
-        let inode: UInt64
+        var size: Int64 = -1
+        var seconds = 0
+        var nanoseconds = 0
+        var inode: UInt64 = 0
+
+        init(path: String) {
+            self.path = path
+            var status = stat()
+            guard stat(path, &status) == 0 else { return }
+            size = Int64(status.st_size)
+            seconds = status.st_mtim.tv_sec
+            nanoseconds = status.st_mtim.tv_nsec
+            inode = UInt64(status.st_ino)
+        }
     }
 
     private var stamps: [FileStamp] {
-        ConnectionFiles.files(at: paths).map { path in
-            var status = stat()
-            guard stat(path, &status) == 0 else {
-                return FileStamp(path: path, size: -1, seconds: 0, nanoseconds: 0, inode: 0)
-            }
-            return FileStamp(
-                path: path, size: Int64(status.st_size), seconds: status.st_mtim.tv_sec,
-                nanoseconds: status.st_mtim.tv_nsec, inode: UInt64(status.st_ino))
-        }
+        let files = ConnectionFiles.files(at: paths)
+        let known = Set(files)
+        return (files + state.withLock { $0.watched }.filter { !known.contains($0) }).map(FileStamp.init)
+            .sorted { $0.path < $1.path }
     }
 }

@@ -34,6 +34,11 @@ enum ProcessSignals {
         signal(SIGTERM, terminate)
         signal(SIGINT, terminate)
         signal(SIGHUP, reload)
+        // Whoever started this process may have blocked them, and that is inherited.
+        var wanted = sigset_t()
+        sigemptyset(&wanted)
+        for number in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&wanted, number) }
+        pthread_sigmask(SIG_UNBLOCK, &wanted, nil)
         let reader = ends[0]
         _ = WorkerThread(name: "signals") {
             var byte: UInt8 = 0

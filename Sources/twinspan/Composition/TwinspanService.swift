@@ -48,14 +48,17 @@ final class TwinspanService: Sendable {
         }
         let fleet = try fleet(engine: engine, clock: clock)
         let reloader = ConnectionReloader(
-            paths: connectionPaths, fleet: fleet, logger: logger, grace: Self.grace)
+            paths: connectionPaths, scripts: configuration.mappers.paths.first, fleet: fleet, logger: logger,
+            grace: Self.grace)
         guard let connections = reloader.loadAtStart() else {
             engine.stop()
             throw ExitCode(1)
         }
         let end = Occurrence()
         let listening = Occurrence()
-        let http = try httpGroup(engine: engine, fleet: fleet, store: store, started: started) { listening.request() }
+        let http = try httpGroup(
+            engine: engine, fleet: fleet, store: store, reloader: reloader, started: started
+        ) { listening.request() }
         let serving = Task { () -> (any Error)? in
             defer {
                 end.request()
@@ -97,7 +100,7 @@ final class TwinspanService: Sendable {
         do {
             var environment = SupervisorEnvironment(
                 engine: engine, clock: clock, adapters: Adapters.all, logger: logger,
-                payloadBytesMax: payloadBytesMax)
+                mappers: Mappers.registry, payloadBytesMax: payloadBytesMax)
             environment.reading = Adapters.reading
             environment.secrets = try secrets()
             environment.instance = Self.hostName
@@ -129,7 +132,7 @@ final class TwinspanService: Sendable {
 
     /// The HTTP door as the one service of a group, which bounds how long open requests may take at the end.
     private func httpGroup(
-        engine: TwinEngine, fleet: ConnectionFleet, store: SQLiteStore, started: UInt64,
+        engine: TwinEngine, fleet: ConnectionFleet, store: SQLiteStore, reloader: ConnectionReloader, started: UInt64,
         onListening: @escaping @Sendable () -> Void
     ) throws -> ServiceGroup {
         let logger = self.logger
@@ -137,7 +140,8 @@ final class TwinspanService: Sendable {
         let service = TwinHTTPService(
             backend: HTTPBackend(
                 engine: engine, connections: fleet, authenticator: try authenticator(),
-                storeMeasures: { store.measure() }, registry: fleet,
+                storeMeasures: { store.measure() }, lastReload: { [weak reloader] in reloader?.lastReload },
+                registry: fleet,
                 facts: ServiceFacts(
                     version: Version.text, clock: SystemClock(), startedAt: started,
                     journalMaxBytes: Int64(configuration.journal.maxBytes))),

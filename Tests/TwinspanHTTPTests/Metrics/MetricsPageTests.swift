@@ -31,6 +31,11 @@ struct MetricsPageTests {
             journalSequence: 40, store: store, isReady: false, failedLogins: 2, residentBytes: 12_345_678,
             live: (pending: 3, subscribers: 2))
         #expect(page.text.text == Self.expected)
+        var reloaded = page
+        reloaded.lastReload = ConfigurationReload(isSuccessful: false, epochSeconds: 1_700_000_000)
+        let text = reloaded.text.text
+        #expect(text.contains("\ntwinspan_config_last_reload_successful 0\n"))
+        #expect(text.contains("\ntwinspan_config_last_reload_timestamp_seconds 1700000000\n"))
     }
 
     static let expected = #"""

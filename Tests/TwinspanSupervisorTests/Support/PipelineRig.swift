@@ -58,7 +58,7 @@ final class PipelineRig: Sendable {
         let clock = rig.clock
         let replies = ReplyPublisher(
             connection: connection, queue: queue, engine: rig.engine, clock: clock, counters: counters,
-            recorder: recorder)
+            recorder: recorder, mappers: try ReplyMappers(connection, registry: mappers))
         let accounts = InboundAccounts(counters: counters, recorder: recorder, trouble: trouble, replies: replies)
         return try InboundSide(
             connection, engine: rig.engine, clock: clock, accounts: accounts, payloadBytesMax: payloadBytesMax,
@@ -67,20 +67,29 @@ final class PipelineRig: Sendable {
 
     /// Runs a target pipeline while the body runs; it has done everything published until then when this returns.
     func withTargets(_ targets: [Target], isConnected: Bool = true, _ body: () throws -> Void) throws {
-        let pipeline = try TargetPipeline(
-            connection: try connection(targets: targets), queue: queue, counters: counters, trouble: trouble,
-            clock: rig.clock, isConnected: { isConnected })
-        let hub = rig.engine.hub
-        let worker = WorkerThread(name: "targets") { pipeline.run(hub: hub) }
+        try withWayOut(try connection(targets: targets), isConnected: isConnected) { _ in try body() }
+    }
+
+    /// The same for any connection, with its way out.
+    func withWayOut(
+        _ connection: Connection, isConnected: Bool = true, mappers: MapperRegistry = .builtIn,
+        _ body: (WayOut) throws -> Void
+    ) throws {
+        // What was committed before is published before the pipeline subscribes.
+        rig.engine.leadership.withLock { _ in }
+        let wayOut = try WayOut(connection, self, isConnected: isConnected, mappers: mappers)
+        let pipeline = wayOut.pipeline
+        let worker = WorkerThread(name: "targets") { pipeline.run() }
         // The subscription sees what is committed after it was added.
-        while hub.subscriptionCount == 0 { usleep(1_000) }
+        while !pipeline.isRunning { usleep(1_000) }
         defer {
             // Publishing follows the opening of the gate, in the same round.
             rig.engine.leadership.withLock { _ in }
             pipeline.stop()
             worker.join()
+            wayOut.claims.release()
         }
-        try body()
+        try body(wayOut)
     }
 
     /// What was counted: outcome, or outcome and reason, with its number; without those that are zero.
@@ -97,6 +106,31 @@ final class PipelineRig: Sendable {
         var messages: [OutboundMessage] = []
         queue.take(upTo: 1_000_000, into: &messages)
         return messages
+    }
+}
+
+/// What stands behind the targets of one connection.
+struct WayOut: Sendable {
+    let pipeline: TargetPipeline
+    let outcomes: CountedOutcomes
+    let claims: AckClaims
+    let recorder: ConnectionRecorder
+
+    init(_ connection: Connection, _ rig: PipelineRig, isConnected: Bool, mappers: MapperRegistry) throws {
+        let clock = rig.rig.clock
+        let live = rig.rig.engine.live
+        recorder = ConnectionRecorder(connection: connection, now: { clock.now })
+        claims = AckClaims(connection, live: live, clock: clock, trouble: rig.trouble, recorder: recorder)
+        let acks = IssuedAcks(live: live, connection: connection, claims: claims, recorder: recorder)
+        outcomes = CountedOutcomes(
+            counters: rig.counters, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+            clock: clock, recorder: recorder, acks: acks)
+        pipeline = try TargetPipeline(
+            connection: connection,
+            TargetPipeline.Surroundings(
+                engine: rig.rig.engine, clock: clock, queue: rig.queue, counters: rig.counters, outcomes: outcomes,
+                acks: acks, recorder: recorder, isConnected: { isConnected }),
+            mappers: mappers)
     }
 }
 

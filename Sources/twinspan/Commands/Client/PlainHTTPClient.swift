@@ -1,5 +1,5 @@
-// A small HTTP/1.1 client for the tools: one request per connection, blocking, without TLS. What it asks is a service on
-// this machine, or on one that is reached over a network that is trusted.
+// A small HTTP/1.1 client for the tools: one request per connection, blocking, without TLS. What it asks is a service
+// on this machine, or on one that is reached over a network that is trusted.
 import Glibc
 import TwinspanProtocol
 

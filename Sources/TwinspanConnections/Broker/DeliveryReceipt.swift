@@ -1,0 +1,64 @@
+// What is to be told when the broker has confirmed a message: that the signal behind it is delivered, once for all the
+// messages it became, and the acknowledgement that the target issues for it (spec/connectivity.md §6.4).
+import Synchronization
+public import TwinspanProtocol
+
+/// The messages that one signal became for one target. Safe from any thread.
+public final class DeliveryReceipt: Sendable {
+    /// An acknowledgement that somebody waits for.
+    public struct Acknowledgement: Sendable, Equatable {
+        public var label: AckLabel
+        public var thingID: ThingID
+        public var channel: TopicPath.Channel
+        public var correlationID: String
+
+        public init(label: AckLabel, thingID: ThingID, channel: TopicPath.Channel, correlationID: String) {
+            self.label = label
+            self.thingID = thingID
+            self.channel = channel
+            self.correlationID = correlationID
+        }
+    }
+
+    /// Why a message was not delivered.
+    public struct Failure: Sendable {
+        /// A short word for metrics.
+        public var reason: String
+        public var error: TwinspanError
+
+        public init(reason: String, error: TwinspanError) {
+            self.reason = reason
+            self.error = error
+        }
+    }
+
+    /// What is known when the last message has been settled: the first failure, if there was one.
+    public struct End: Sendable {
+        public var failure: Failure?
+    }
+
+    private struct State {
+        var missing: Int
+        var failure: Failure?
+    }
+
+    /// Nil when nobody waits for one.
+    public let acknowledgement: Acknowledgement?
+    private let state: Mutex<State>
+
+    /// - Parameter messages: how many messages share the receipt, at least one.
+    public init(messages: Int, acknowledgement: Acknowledgement? = nil) {
+        self.acknowledgement = acknowledgement
+        state = Mutex(State(missing: messages))
+    }
+
+    /// Notes that a message was confirmed, or why it was not; to be called once per message. Returns the end with the
+    /// last of them.
+    public func settle(_ failure: Failure? = nil) -> End? {
+        state.withLock { state in
+            if state.failure == nil { state.failure = failure }
+            state.missing -= 1
+            return state.missing == 0 ? End(failure: state.failure) : nil
+        }
+    }
+}

@@ -1,0 +1,90 @@
+// What became of messages that were to be published: counted, logged, and told to whoever waits for an acknowledgement.
+import Logging
+import TwinspanConnections
+import TwinspanEngine
+import TwinspanProtocol
+
+/// Ends messages, on the publisher's thread and, for those that never came that far, on the pipeline's.
+final class CountedOutcomes: PublishOutcomes {
+    private let counters: ConnectionCounters
+    private let trouble: TroubleLog
+    private let recorder: ConnectionRecorder
+    private let acks: IssuedAcks
+    private let budget: NoteBudget
+
+    init(
+        counters: ConnectionCounters, logger: Logger, clock: any EngineClock, recorder: ConnectionRecorder,
+        acks: IssuedAcks
+    ) {
+        self.counters = counters
+        self.recorder = recorder
+        self.acks = acks
+        budget = NoteBudget(recorder, clock: clock)
+        trouble = TroubleLog(logger: logger, now: { clock.monotonic })
+    }
+
+    func confirmed(_ message: OutboundMessage) {
+        settle(message, nil)
+    }
+
+    func refused(_ message: OutboundMessage, reason: String, detail: String) {
+        trouble.warn(
+            "message not published", reason: reason,
+            ["address": "\(message.address.prefix(120))", "error": "\(detail)"])
+        // What will never be sent is the sender's matter; anything else may go well another time.
+        let isPermanent = ["invalid-topic", "too-large", "qos-not-supported"].contains(reason)
+        let error = TwinspanError(
+            code: GeneralErrorTable.sendingFailed.code,
+            status: isPermanent ? 400 : GeneralErrorTable.sendingFailed.status,
+            message: "The message could not be sent: \(detail)",
+            description: isPermanent ? "Check address, size and QoS of the message." : "Try again later.")
+        settle(message, DeliveryReceipt.Failure(reason: reason, error: error))
+    }
+
+    /// Ends a message of a target that found no place in the queue.
+    func dropped(_ message: OutboundMessage, reason: String, capacity: Int) {
+        trouble.warn(
+            "event dropped", reason: reason,
+            ["queue.capacity": "\(capacity)", "address": "\(message.address.prefix(120))"])
+        settle(message, DeliveryReceipt.Failure(reason: reason, error: Self.noPlace))
+    }
+
+    /// Of a message for which there was no place in a queue.
+    static let noPlace = GeneralErrorTable.sendingFailed.error(
+        "The message was dropped because too many wait for the broker.")
+
+    private func settle(_ message: OutboundMessage, _ failure: DeliveryReceipt.Failure?) {
+        let place: RecordedPlace = message.target.map { .target($0) } ?? .responses
+        recorder.count(place, .published, isFailure: failure != nil)
+        if failure != nil || budget.wants(before: 0) { recorder.note(Self.note(message, place, failure)) }
+        guard let target = message.target else {
+            if let failure { counters.add(.dropped, .outbound, reason: "reply-\(failure.reason)") }
+            return
+        }
+        var last = failure
+        if let receipt = message.receipt {
+            guard let end = receipt.settle(failure) else { return }
+            last = end.failure
+            if let acknowledgement = receipt.acknowledgement {
+                acks.settle(acknowledgement, target: target, failure: last?.error)
+            }
+        }
+        if let last {
+            counters.add(.dropped, .outbound, reason: last.reason)
+        } else {
+            counters.add(.published)
+        }
+    }
+
+    private static func note(
+        _ message: OutboundMessage, _ place: RecordedPlace, _ failure: DeliveryReceipt.Failure?
+    ) -> StageNote {
+        let acknowledgement = message.receipt?.acknowledgement
+        return StageNote(
+            place, .published, isFailure: failure != nil, failure?.error.message ?? "Message was published",
+            correlationID: acknowledgement?.correlationID
+                ?? message.headers.first { $0.name == "correlation-id" }?.value,
+            entityType: acknowledgement.map { _ in "thing" }, entityID: acknowledgement?.thingID.text,
+            address: message.address, reason: failure?.reason)
+    }
+}

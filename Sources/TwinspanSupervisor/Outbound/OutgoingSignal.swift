@@ -1,0 +1,177 @@
+// What targets are given: a committed change of a twin, from the hub or read again from the journal, or a signal of the
+// live channel. One form for both, so that there is one way out.
+import TwinspanConnections
+import TwinspanEngine
+import TwinspanJSON
+import TwinspanMapping
+import TwinspanPolicies
+import TwinspanProtocol
+
+/// A signal on its way to targets.
+enum OutgoingSignal: Sendable {
+    case event(TwinChange, ThingEvent)
+    case live(LiveSignal)
+
+    /// The kind of topic that carries it.
+    var kind: TargetTopic.Kind {
+        switch self {
+        case .event: .twinEvents
+        case .live(let signal):
+            switch signal.kind {
+            case .messages: .liveMessages
+            case .liveCommands: .liveCommands
+            case .liveEvents: .liveEvents
+            }
+        }
+    }
+
+    var thingID: ThingID {
+        switch self {
+        case .event(_, let event): event.thingID
+        case .live(let signal): signal.thingID
+        }
+    }
+
+    var path: JSONPointer {
+        switch self {
+        case .event(_, let event): event.path
+        case .live(let signal): signal.path
+        }
+    }
+
+    var value: JSONText? {
+        switch self {
+        case .event(_, let event): event.value
+        case .live(let signal): signal.value
+        }
+    }
+
+    var topic: TopicPath {
+        switch self {
+        case .event(_, let event): event.topic
+        case .live(let signal): signal.topic
+        }
+    }
+
+    /// The headers as subscribers get them.
+    var headers: DittoHeaders {
+        switch self {
+        case .event(let change, _): change.eventHeaders
+        case .live(let signal): signal.headers
+        }
+    }
+
+    var correlationID: String? {
+        switch self {
+        case .event(let change, _): change.headers.correlationID
+        case .live(let signal): signal.correlationID
+        }
+    }
+
+    var originator: String? {
+        switch self {
+        case .event(let change, _): change.originator
+        case .live(let signal): signal.originator
+        }
+    }
+
+    var channel: TopicPath.Channel {
+        switch self {
+        case .event: .twin
+        case .live: .live
+        }
+    }
+
+    /// When the event was made, in nanoseconds of the monotonic clock; 0 where that is not known.
+    var madeAt: UInt64 {
+        switch self {
+        case .event(let change, _): change.madeAt
+        case .live: 0
+        }
+    }
+
+    /// The custom acknowledgements that somebody waits for.
+    var requestedAcks: [AckLabel] {
+        switch self {
+        case .event(let change, _):
+            guard change.headers[.requestedAcks] != nil else { return [] }
+            // Whoever asked wrongly was told so when he asked; what is left over here asks nobody for anything.
+            return ((try? change.headers.requestedAcks) ?? []).filter { !$0.isBuiltIn }
+        case .live(let signal): return signal.requestedAcks
+        }
+    }
+
+    /// Whether its sender waits for the answer of a device.
+    var awaitsLiveResponse: Bool {
+        switch self {
+        case .event: false
+        case .live(let signal): signal.kind != .liveEvents && signal.headers.isResponseRequired
+        }
+    }
+
+    /// The envelope of whoever may see everything, as bytes; made once for all targets.
+    var bytes: [UInt8] {
+        switch self {
+        case .event(let change, let event): change.envelopeBytes(of: event)
+        case .live(let signal): signal.envelopeBytes
+        }
+    }
+
+    var envelope: Envelope {
+        switch self {
+        case .event(let change, let event): event.envelope(headers: change.eventHeaders)
+        case .live(let signal): signal.envelope
+        }
+    }
+
+    /// What a target with these subjects may see (spec/connectivity.md §3.3, steps 3a and 5).
+    func view(for reader: AuthorizationContext) -> EventView {
+        switch self {
+        case .live(let signal): return signal.view(for: reader)
+        case .event(let change, let event):
+            guard let enforcer = change.enforcer else { return .none }
+            let namespace = event.thingID.namespace
+            if enforcer.isUnrestricted(.read, .thing, event.path, subjects: reader, namespace: namespace) {
+                return .full
+            }
+            return enforcer.eventView(
+                of: event.value?.value, at: event.path, subjects: reader, namespace: namespace)
+        }
+    }
+
+    /// The signal as a partial thing: its id, revision and time, and the value at its path (policies-search.md B.3).
+    /// Messages say nothing about their thing.
+    func changedPart(_ value: JSONValue?) -> JSONValue {
+        var thing = JSONValue.object(JSONObject())
+        if let value, kind != .liveMessages {
+            if path.isRoot { thing = value } else { thing.set(value, at: path) }
+        }
+        guard var object = thing.object else { return thing }
+        object["thingId"] = .string(thingID.text)
+        object["_namespace"] = .string(thingID.namespace)
+        if case .event(_, let event) = self {
+            object["_revision"] = .number(JSONNumber(event.revision))
+            object["_modified"] = .string(event.timestamp.iso8601)
+        }
+        return .object(object)
+    }
+
+    /// Resolves placeholders of the signal.
+    /// - Parameters:
+    ///   - value: what the target may see of the value.
+    ///   - thing: the signal merged with its extra fields, where there are any.
+    func resolver(
+        _ connectionID: ConnectionID, _ now: Timestamp, value: JSONText?, thing: JSONValue? = .none
+    ) -> SignalResolver {
+        var resolver = SignalResolver(connectionID: connectionID, now: now)
+        let headers = headers
+        resolver.header = { name in headers[name].map { $0.string ?? $0.text } }
+        resolver.thingID = thingID
+        resolver.topic = topic
+        resolver.path = path
+        resolver.value = value
+        resolver.thing = thing
+        if let originator { resolver.subjects = [originator] }
+        return resolver
+    }
+}
