@@ -70,7 +70,36 @@ enum MQTTFailure {
         BrokerFailure(
             step: .tls, reaction: .misconfigured, reason: "tls",
             message: "The TLS handshake with \(peer) failed" + quoted(text) + ".",
-            hint: "check 'ca', the host name in the server's certificate, and that this port expects TLS")
+            hint: "check 'ca', the host name in the server's certificate, and that this port expects TLS; "
+                + "'twinspan check' tells which")
+    }
+
+    /// What is wrong with the server's certificate.
+    static func certificate(_ finding: TLSInspection.Finding, host: String, hasAuthority: Bool) -> BrokerFailure {
+        func failure(_ reason: String, _ message: String, _ hint: String) -> BrokerFailure {
+            BrokerFailure(step: .tls, reaction: .misconfigured, reason: reason, message: message, hint: hint)
+        }
+        switch finding {
+        case .untrusted(let detail):
+            return failure(
+                "certificate-untrusted", "The certificate of '\(host)' comes from an unknown authority (\(detail)).",
+                hasAuthority
+                    ? "put the authority that signed the broker's certificate into 'ca'"
+                    : "the system does not know its authority: put its certificate into 'ca'")
+        case .expired(let time):
+            return failure(
+                "certificate-expired", "The certificate of '\(host)' has expired (\(time)).",
+                "give the broker a new certificate, or check the clock of this machine")
+        case .notYetValid(let time):
+            return failure(
+                "certificate-not-yet-valid", "The certificate of '\(host)' is valid from \(time) only.",
+                "check the clock of this machine, and the broker's certificate")
+        case .otherName(let names):
+            let owners = names.isEmpty ? "nobody" : names.map { "'\($0)'" }.joined(separator: ", ")
+            return failure(
+                "certificate-host", "The certificate is for \(owners), not '\(host)'.",
+                "use the name in the certificate as host in 'uri', or give the server a certificate for this name")
+        }
     }
 
     /// The broker's CONNACK refused us with a code of MQTT 3.1.1 (§3.2.2.3).
@@ -116,7 +145,8 @@ enum MQTTFailure {
         BrokerFailure(
             step: .subscribe, reaction: .misconfigured, reason: "subscription-refused",
             message: "The broker refused the subscription '\(filter)' of source \(source + 1) (code \(code)).",
-            hint: "check the broker's access rules for this user", sourceIndex: source)
+            hint: code == 128 ? "check the broker's access rules for this user" : "check the filter",
+            sourceIndex: source)
     }
 
     /// The connection ended during `step`.

@@ -15,6 +15,21 @@ public protocol BrokerAdapter: Sendable {
     /// The session that sends what stands in the queue.
     func publisher(for connection: Connection, queue: OutboundQueue, outcomes: any PublishOutcomes)
         -> any BrokerSession
+
+    /// Takes every step of a session once, for a dry run or a check, and leaves nothing behind: no session at the
+    /// broker, no last will, no message consumed, nothing published. Blocks at most about `timeout`. `.stopped` means
+    /// that every step went well.
+    func probe(_ connection: Connection, timeout: Duration, observer: any SessionObserver) -> SessionEnd
+}
+
+extension BrokerAdapter {
+    /// An adapter without a probe says so.
+    public func probe(_ connection: Connection, timeout: Duration, observer: any SessionObserver) -> SessionEnd {
+        .failed(
+            BrokerFailure(
+                step: .connect, reaction: .misconfigured, reason: "not-supported",
+                message: "Connections of type '\(connection.type.rawValue)' cannot be tried."))
+    }
 }
 
 /// One client handle's life, from dialling to the end of the connection.
@@ -43,6 +58,13 @@ public protocol SessionObserver: AnyObject, Sendable {
     func opened()
     /// A subscription or publication problem that does not end the session.
     func warned(_ failure: BrokerFailure)
+    /// What a step has found, for people: the addresses of a host, the one that answered. Of `serve` it is a hint.
+    func noted(_ step: SessionStep, _ text: String)
+}
+
+extension SessionObserver {
+    /// Most observers are told enough by the steps.
+    public func noted(_ step: SessionStep, _ text: String) {}
 }
 
 /// The steps of a session, in the order in which they are taken and named in status and `check`.
