@@ -140,13 +140,18 @@ enum MQTTFailure {
         }
     }
 
-    /// A filter of a source was refused, or a SUBSCRIBE could not be sent.
+    /// A filter of a source was refused by the broker (codes of SUBACK from 128), or by the library.
     static func subscription(filter: String, code: Int, source: Int) -> BrokerFailure {
-        BrokerFailure(
+        guard code >= 128 else {
+            return BrokerFailure(
+                step: .subscribe, reaction: .misconfigured, reason: "subscription-refused",
+                message: "The subscription '\(filter)' of source \(source + 1) is not valid (code \(code)).",
+                hint: "write '#' only as the last level, and '+' only as a whole level", sourceIndex: source)
+        }
+        return BrokerFailure(
             step: .subscribe, reaction: .misconfigured, reason: "subscription-refused",
             message: "The broker refused the subscription '\(filter)' of source \(source + 1) (code \(code)).",
-            hint: code == 128 ? "check the broker's access rules for this user" : "check the filter",
-            sourceIndex: source)
+            hint: "check the broker's access rules for this user", sourceIndex: source)
     }
 
     /// The connection ended during `step`.

@@ -65,8 +65,8 @@ struct CheckCommand: ParsableCommand {
             StandardOutput.write(
                 JSONValue.object(["success": .bool(success), "connections": .array(objects)]).text + "\n")
         } else if tried > 0 {
-            let noun = "connection\(tried == 1 ? "" : "s")"
-            StandardOutput.write(failed > 0 ? "\(failed) of \(tried) \(noun) failed\n" : "\(tried) \(noun) fine\n")
+            let fine = "\(tried) connection\(tried == 1 ? "" : "s") fine\n"
+            StandardOutput.write(failed > 0 ? "\(failed) of \(tried) connections failed\n" : fine)
         } else if loaded.isValid {
             StandardOutput.write("There is no open connection to check.\n")
         }
@@ -96,22 +96,27 @@ extension Connection {
 extension ConnectionCheck {
     /// The steps for people; a failure with what to do about it.
     fileprivate func text(isColoured: Bool) -> String {
-        let margin = String(repeating: " ", count: 15)
+        let ink = Ink(isOn: isColoured)
+        // Certificates and brokers have a word in these texts, so they are cleaned and wrapped.
+        func wrapped(_ front: String, _ text: String, margin: Int) -> String {
+            let lines = Ink.wrapped(text, width: Ink.columns - margin)
+            return front + lines.joined(separator: "\n" + String(repeating: " ", count: margin)) + "\n"
+        }
         var text = ""
         for step in steps {
             let name = "  " + step.step.rawValue.padded(to: 13)
             switch step.outcome {
             case .ok:
                 let time = step.duration.map { "\(fixed($0.milliseconds, $0 < .milliseconds(10) ? 1 : 0)) ms" } ?? ""
-                text += name + "ok     " + step.text.padded(to: max(1, 77 - time.count)) + time + "\n"
+                text += name + "ok     " + Ink.cut(step.text, to: 66).padded(to: 77 - time.count) + time + "\n"
             case .notTried: text += name + step.outcome.rawValue + "\n"
             case .failed:
-                let word = isColoured ? "\u{1B}[31mFAILED\u{1B}[0m" : "FAILED"
-                text += name + word + " " + step.text + "\n"
-                if let hint = failure?.hint { text += margin + "→ " + hint + "\n" }
+                text += wrapped(name + ink.paint("FAILED", .red) + " ", step.text, margin: 22)
+                guard let hint = failure?.hint else { continue }
+                text += wrapped(String(repeating: " ", count: 15) + "→ ", hint, margin: 17)
             }
         }
-        for hint in hints { text += "  hint         " + hint + "\n" }
+        for hint in hints { text += wrapped("  hint         ", hint, margin: 15) }
         return text
     }
 
