@@ -1,5 +1,6 @@
 // `twinspan check`: dials each connection once, step by step, and names the step that fails.
 import ArgumentParser
+import Glibc
 import TwinspanConnections
 import TwinspanJSON
 import TwinspanProtocol
@@ -34,6 +35,8 @@ struct CheckCommand: ParsableCommand {
     var mappers = "./mappers"
 
     func run() throws {
+        // A broker that closes while TLS still writes must not end the process.
+        signal(SIGPIPE, SIG_IGN)
         let loaded = ConnectionFiles.load(
             paths: paths.isEmpty ? ["./connections"] : paths, rules: Adapters.bindingRules, mappers: Mappers.rules,
             scripts: mappers)
