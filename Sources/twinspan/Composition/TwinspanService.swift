@@ -50,7 +50,10 @@ final class TwinspanService: Sendable {
             environment: SupervisorEnvironment(
                 engine: engine, clock: clock, adapters: Adapters.all, logger: logger,
                 mappers: Mappers.registry,
-                payloadBytesMax: payloadBytesMax))
+                payloadBytesMax: payloadBytesMax,
+                inbox: InboxSettings(
+                    bytes: configuration.inbox.bytes, attempts: configuration.inbox.attempts,
+                    age: configuration.inbox.maxAge)))
         let reloader = ConnectionReloader(
             paths: connectionPaths, scripts: configuration.mappers.paths.first, fleet: fleet, logger: logger,
             grace: Self.grace)
@@ -182,7 +185,9 @@ final class TwinspanService: Sendable {
                 policyImports: configuration.limits.policyImports, messageBytes: configuration.limits.messageBytes),
             cacheBytes: configuration.cache.bytes,
             retention: JournalRetention(
-                bytes: Int64(configuration.journal.maxBytes), age: configuration.journal.maxAge))
+                bytes: Int64(configuration.journal.maxBytes), age: configuration.journal.maxAge),
+            deadLetters: DeadLetterRetention(
+                bytes: Int64(configuration.deadLetters.bytes), age: configuration.deadLetters.maxAge))
     }
 
     /// Default directories that do not exist are no error; what was named must exist.
