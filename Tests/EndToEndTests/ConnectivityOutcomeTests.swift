@@ -228,6 +228,9 @@ extension EndToEnd {
 
                 """
             }
+            func enforcement(_ input: String, _ filter: String) -> String {
+                #"    enforcement: { input: "{{ \#(input) }}", filters: ["\#(filter)"] }"#
+            }
             return """
                 id: gates
                 connectionType: mqtt
@@ -239,15 +242,10 @@ extension EndToEnd {
                 sources:
 
                 """
-                    + source(
-                        "input",
-                        #"    enforcement: { input: "{{ source:address | fn:substring-after('device/') }}", filters: ["x"] }"#
-                    )
+                    + source("input", enforcement("source:address | fn:substring-after('device/')", "{{ thing:id }}"))
                     + source("conditions", "    payloadMapping: [never]")
                     + source("subjects", subject: "{{ header:mqtt.topic | fn:substring-after('user/') }}", "")
-                    + source(
-                        "enforced",
-                        #"    enforcement: { input: "{{ source:address }}", filters: ["enforced/{{ entity:id }}"] }"#)
+                    + source("enforced", enforcement("source:address", "enforced/{{ entity:id }}"))
         }
     }
 }

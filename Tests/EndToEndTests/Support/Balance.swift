@@ -55,6 +55,15 @@ struct Balance {
                 ?? -1)
     }
 
+    /// 1 when the connection is in this state.
+    func value(ofState state: String, _ connection: String) -> Int {
+        let sample = samples.first {
+            $0.name == "twinspan_connection_state" && $0.labels["connection"] == connection
+                && $0.labels["state"] == state
+        }
+        return Int(sample?.value ?? -1)
+    }
+
     /// A figure of the process.
     func value(_ name: String) -> Double? { samples.first { $0.name == name && $0.labels.isEmpty }?.value }
 

@@ -44,7 +44,7 @@ final class Stage {
     /// Makes things with a policy that lets the subjects do everything.
     func create(_ names: [String], at topic: String, for subjects: [String]) throws {
         for name in names {
-            send(topic, Command.create(name, makingPolicy: "plant:\(name)", for: subjects))
+            send(topic, Signals.creation(name, for: subjects))
             try wait("the creation of \(name)") {
                 $0.correlationID == "\(name)-create" && $0.json.value(at: ["status"])?.int64 == 201
             }
@@ -89,6 +89,18 @@ extension EventCollector.Message {
 
 /// Ditto Protocol text of any kind.
 enum Signals {
+    /// Creates `plant:<name>` with a policy that lets the subjects do everything, with messages too.
+    static func creation(_ name: String, for subjects: [String]) -> String {
+        let list = subjects.map { #""\#($0)":{"type":"test"}"# }.joined(separator: ",")
+        let grant = #"{"grant":["READ","WRITE"],"revoke":[]}"#
+        let resources = ["thing:/", "policy:/", "message:/"].map { #""\#($0)":\#(grant)"# }.joined(separator: ",")
+        let policy = #"{"entries":{"all":{"subjects":{\#(list)},"resources":{\#(resources)}}}}"#
+        return envelope(
+            "plant/\(name)/things/twin/commands/create", "/", #""correlation-id":"\#(name)-create""#,
+            value: #"{"_policy":\#(policy),"attributes":{"maker":"Example Works"},"#
+                + #""features":{"engine":{"properties":{"speed":0}}}}"#)
+    }
+
     /// An envelope with headers as JSON members, e.g. `"timeout":"1s"`.
     static func envelope(
         _ topic: String, _ path: String = "/", _ headers: String = "", value: String? = nil, status: Int? = nil
