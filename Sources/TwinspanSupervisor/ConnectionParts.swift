@@ -24,7 +24,7 @@ extension ConnectionSupervisor {
         init(
             _ connection: Connection, _ environment: SupervisorEnvironment, queue: OutboundQueue,
             counters: ConnectionCounters, outcomes: CountedOutcomes, acks: IssuedAcks, recorder: ConnectionRecorder,
-            logger: Logger
+            logger: Logger, onChange: @escaping @Sendable () -> Void
         ) throws(TwinspanError) {
             let clock = environment.clock
             self.clock = clock
@@ -45,7 +45,8 @@ extension ConnectionSupervisor {
                     session: adapter.publisher(for: connection, queue: queue, outcomes: outcomes), role: "publisher",
                     isFailoverEnabled: connection.isFailoverEnabled, clock: clock, counters: counters, logger: logger,
                     obstacle: { nil },
-                    whenOpen: { [doorway] in doorway.announceOpened(connection.id, at: clock.now) }) : nil
+                    whenOpen: { [doorway] in doorway.announceOpened(connection.id, at: clock.now) },
+                    onChange: onChange) : nil
             self.publisher = publisher
             if connection.targets.isEmpty, acks.claims.labels.isEmpty, answerMappers.isQuick {
                 targets = nil
@@ -82,7 +83,7 @@ extension ConnectionSupervisor {
                     obstacle: {
                         if engine.condition != .open { return .known }
                         return inbox.isFull ? .told(.inboxFull(environment.inbox.bytes)) : nil
-                    })
+                    }, onChange: onChange)
             }
         }
 

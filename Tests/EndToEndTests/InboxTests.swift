@@ -1,4 +1,4 @@
-// Messages that wait outlive the process, run again in order of their patience, and end as dead letters when it is over.
+// Messages that wait outlive the process, run again with growing pauses, and end as dead letters when it is enough.
 import Foundation
 import Testing
 import TwinspanJSON

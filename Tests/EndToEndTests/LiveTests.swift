@@ -143,7 +143,7 @@ extension EndToEnd {
             #expect(event.dittoTopic == Self.pump + "twin/events/modified")
             let asked = event.json.value(at: ["headers", "requested-acks"])?.text ?? ""
             #expect(asked.contains("devices:received") && !asked.contains("twin-persisted"), "asked for \(asked)")
-            #expect(try Balance(stage.process).gauge("apps", "inbox_messages") == 1)
+            try stage.balance("the message in the inbox") { $0.gauge("apps", "inbox_messages") == 1 }
             Self.answer(stage, "a1", "twin/acks/devices:received", "/", 200, value: #""fine""#)
             let acks = try Self.atApp(stage, "a1", 200)
             #expect(acks.dittoTopic == Self.pump + "twin/acks")

@@ -44,6 +44,8 @@ public struct ConnectionSnapshot: Sendable {
     /// Messages in the inbox, and dead letters.
     public var inbox = Kept()
     public var deadLetters = Kept()
+    /// What somebody should know beside the state: that an id is taken twice.
+    public var notes: [String] = []
 
     /// How many messages are kept of one kind.
     public struct Kept: Sendable, Equatable {

@@ -21,15 +21,24 @@ final class PipelineRig: Sendable {
     let trouble: TroubleLog
     let recorder: ConnectionRecorder
 
-    init(queueCapacity: Int = 1_000, queueBytes: Int = 1 << 20) throws {
-        directory = try TemporaryDirectory(isInMemory: true)
-        rig = try EngineRig(store: try SQLiteStore(directory: directory.path, durability: .os))
+    /// - Parameter directory: of an earlier rig whose engine has ended, to go on with what it has stored.
+    init(
+        queueCapacity: Int = 1_000, queueBytes: Int = 1 << 20, directory: TemporaryDirectory? = nil,
+        clock: ManualClock = ManualClock()
+    ) throws {
+        self.directory = try directory ?? TemporaryDirectory(isInMemory: true)
+        rig = try EngineRig(
+            store: try SQLiteStore(directory: self.directory.path, durability: .os), clock: clock)
         queue = OutboundQueue(capacity: queueCapacity, byteCapacity: queueBytes)
-        let clock = rig.clock
         trouble = TroubleLog(
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), now: { clock.monotonic })
         recorder = ConnectionRecorder(
-            connection: try Self.connection(), now: { clock.now }, monotonic: { clock.monotonic })
+            // Places that are counted by themselves; a test has at most two sources.
+            connection: try Self.connection(
+                sources: [
+                    Source(addresses: ["in/#"], authorizationContext: []),
+                    Source(addresses: ["more/#"], authorizationContext: []),
+                ]), now: { clock.now }, monotonic: { clock.monotonic })
     }
 
     deinit { rig.engine.stop() }
