@@ -5,13 +5,8 @@ import TwinspanJSON
 import TwinspanTestSupport
 
 extension EndToEnd {
-    @Suite("Scripts over MQTT", .enabled(if: ScriptTests.isEngineInstalled))
+    @Suite("Scripts over MQTT", .enabled(if: TwinspanProcess.hasScriptEngine))
     struct ScriptTests {
-        /// Without the library a connection with a script is refused; how is tested elsewhere.
-        static let isEngineInstalled = ["x86_64", "aarch64"].contains { machine in
-            access("/usr/lib/\(machine)-linux-gnu/libjavascriptcoregtk-4.1.so.0", R_OK) == 0
-        }
-
         /// One message to the script and what becomes of it.
         struct Row {
             var name: String

@@ -15,6 +15,11 @@ final class TwinspanProcess {
         ? BrokerProcess.unavailableReason
         : "\(binary) is missing (swift build, or set TWINSPAN_BINARY): end-to-end tests are skipped"
 
+    /// Whether scripts can run. Without the library a connection with a script is refused; that is tested elsewhere.
+    static let hasScriptEngine = ["x86_64", "aarch64"].contains { machine in
+        access("/usr/lib/\(machine)-linux-gnu/libjavascriptcoregtk-4.1.so.0", R_OK) == 0
+    }
+
     static let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 
