@@ -68,6 +68,7 @@ extension EndToEnd {
                 try Self.expectSpeed(100 + index, at: "pump \((100 + index) * 10)", stage)
                 let after = try stage.balance("the end of '\(row.name)'") {
                     $0.gauge("readings", "dead_letters") == letters + 1
+                        && $0.count("readings", "dead") > before.count("readings", "dead")
                 }
                 let text = Comment(rawValue: "'\(row.name)': \(after.summary("readings"))")
                 #expect(after.count("readings", "dead") == before.count("readings", "dead") + 1, text)
@@ -80,7 +81,7 @@ extension EndToEnd {
             stage.send("readings/pump", #"{"do":"drop","id":"pump","n":1}"#)
             let last = try stage.balance("the dropped message") { $0.count("readings", "empty") == 1 }
             #expect(last.count("readings", "dropped") { $0 == "mapper" } == 1)
-            let maps = try String(contentsOfFile: "/proc/\(stage.process.id)/maps", encoding: .utf8)
+            let maps = try stage.process.mappedFiles()
             #expect(maps.contains("javascriptcore"))
             try stage.end()
         }
@@ -112,7 +113,7 @@ extension EndToEnd {
         @Test("without a script the engine is not loaded")
         func unloaded() throws {
             let stage = try Stage("plain", collecting: ["events/#"]) { ["plant.yaml": Plant.telemetryIn(port: $0)] }
-            let maps = try String(contentsOfFile: "/proc/\(stage.process.id)/maps", encoding: .utf8)
+            let maps = try stage.process.mappedFiles()
             #expect(!maps.contains("javascriptcore") && !maps.contains("libglib"))
             try stage.end()
         }

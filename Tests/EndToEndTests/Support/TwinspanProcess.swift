@@ -122,4 +122,15 @@ final class TwinspanProcess {
         else { throw ScenarioFailure("no \(field) in /proc/\(id)/status") }
         return figure
     }
+
+    /// `/proc/PID/maps`: which files are mapped into the process.
+    func mappedFiles() throws -> String {
+        // A file of /proc has no size, so it is read until it ends.
+        guard let file = FileHandle(forReadingAtPath: "/proc/\(id)/maps"), let maps = try file.readToEnd() else {
+            throw ScenarioFailure("/proc/\(id)/maps cannot be read")
+        }
+        let text = String(decoding: maps, as: UTF8.self)
+        try require(text.contains("libc.so"), "/proc/\(id)/maps is not complete")
+        return text
+    }
 }
