@@ -24,7 +24,7 @@ extension EndToEnd {
             Row(name: "a number instead of a message", action: "number", says: ""),
             Row(name: "a message without a topic", action: "topicless", says: ""),
             Row(name: "a topic that is none", action: "nonsense", says: ""),
-            Row(name: "a promise", action: "promise", says: "promise"),
+            Row(name: "a promise", action: "promise", says: "Promise"),
         ]
 
         private static let readingScript = """

@@ -73,8 +73,8 @@ final class ScriptWatch {
     /// Called by the engine inside a running script.
     private func ends() -> Bool {
         let now = ProcessUse.threadTime
-        // The script has run for a step already, if there is one. A new thread may have used less than that itself.
-        let used = step == 0 ? 0 : min(now, Self.stepNanoseconds)
+        // The script has run for a step already. A new thread may have used less than that itself.
+        let used = min(now, Self.stepNanoseconds)
         let deadline = self.deadline ?? now - used + UInt64(limits.milliseconds) * 1_000_000
         self.deadline = deadline
         if now >= deadline {

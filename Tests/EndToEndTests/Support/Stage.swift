@@ -69,6 +69,28 @@ final class Stage {
         try Balance.wait(process, timeout, for: what, isWanted)
     }
 
+    /// Starts a tool that asks this service; its output is in the file `log`.
+    func tool(_ arguments: [String]) throws -> (process: ChildProcess, log: String) {
+        let log = bench.directory + "/tool-\(UUID().uuidString.prefix(8)).log"
+        let process = try ChildProcess(
+            [TwinspanProcess.binary] + arguments
+                + ["--url", "http://127.0.0.1:\(bench.httpPort)", "--data", bench.data], logPath: log)
+        return (process, log)
+    }
+
+    /// Runs a tool to its end; returns what it has written. Throws when it fails.
+    func run(_ arguments: String...) throws -> String {
+        let (process, log) = try tool(arguments)
+        let end = Date(timeIntervalSinceNow: 15)
+        while process.isRunning {
+            try require(Date() < end, "\(arguments) did not end")
+            usleep(5_000)
+        }
+        let text = try String(contentsOfFile: log, encoding: .utf8)
+        try require(process.exitCode == 0, "\(arguments) ended with \(process.exitCode ?? -1): \(text)")
+        return text
+    }
+
     /// Everything adds up, and the service ends in order.
     func end() throws {
         try Balance.settle(process)
