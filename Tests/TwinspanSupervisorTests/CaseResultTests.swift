@@ -19,12 +19,14 @@ struct CaseResultTests {
             mappingEngine: ImplicitThingCreation
             options:
               thing: { thingId: "org:{{ header:device_id }}", attributes: { at: "{{ time:now }}" } }
+          cbor: { mappingEngine: Cbor }
         sources:
           - addresses: ["plant/#"]
             qos: 1
             authorizationContext: [a]
             enforcement: { input: "{{ source:address }}", filters: ["plant/{{ thing:name }}"] }
           - { addresses: [new], qos: 1, authorizationContext: [a], payloadMapping: [make] }
+          - { addresses: [bytes], qos: 1, authorizationContext: [a], payloadMapping: [cbor] }
         targets:
           - address: "out/{{ thing:name }}"
             topics: ["_/_/things/twin/events?filter=gt(attributes/rpm,5)"]
@@ -65,7 +67,15 @@ struct CaseResultTests {
     private static let whole =
         "topic: org/pump/things/twin/commands/modify, path: /attributes, value: { list: [1, { b: 2, a: 1 }], rpm: 7 }"
 
+    /// `{"topic": …, "path": "/attributes/a", "value": 1}` as CBOR.
+    private static let cbor =
+        "o2V0b3BpY3gkb3JnL3B1bXAvdGhpbmdzL3R3aW4vY29tbWFuZHMvbW9kaWZ5ZHBhdGhtL2F0dHJpYnV0"
+        + "ZXMvYWV2YWx1ZQE="
+
     static let passing: [String] = [
+        "source: 3\npayloadBase64: \(cbor)\nexpect: [{ contains: { path: /attributes/a, value: 1 } }]",
+        "source: 3\npayloadBase64: oA==\nerror: json.field.missing",
+        "source: 3\npayloadBase64: /w==\nerror: connectivity:message.mapping.failed",
         input + "expect: [{ contains: { path: /attributes } }]",
         input + "expect: [{ contains: { value: { rpm: 7, list: [1.0, { b: 2 }] } } }]",
         // The correlation id that the pipeline makes is not compared unless it is named.
@@ -135,7 +145,7 @@ struct CaseResultTests {
 
     @Test("the report counts, and its XML survives every character")
     func report() throws {
-        let good = try Self.run(Self.passing[0])
+        let good = try Self.run(Self.input + "expect: [{ contains: { path: /attributes } }]")
         let bad = try Self.run(
             Self.input + "expect: [{ contains: { value: \"<&'\\\"\\u0001 \" } }]")
         let report = CaseReport([good, bad])
