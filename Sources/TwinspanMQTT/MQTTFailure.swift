@@ -95,7 +95,7 @@ enum MQTTFailure {
                 "certificate-not-yet-valid", "The certificate of '\(host)' is valid from \(time) only.",
                 "check the clock of this machine, and the broker's certificate")
         case .otherName(let names):
-            let owners = names.isEmpty ? "nobody" : names.map { "'\($0)'" }.joined(separator: ", ")
+            let owners = names.isEmpty ? "nobody" : names.prefix(5).map { "'\($0.prefix(80))'" }.joined(separator: ", ")
             return failure(
                 "certificate-host", "The certificate is for \(owners), not '\(host)'.",
                 "use the name in the certificate as host in 'uri', or give the server a certificate for this name")

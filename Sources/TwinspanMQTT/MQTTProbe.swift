@@ -71,6 +71,10 @@ struct MQTTProbe {
     ) -> BrokerFailure? {
         var unanswered: [(id: Int, source: Int, filters: [String])] = []
         var tried: [String] = []
+        let shared = fields.subscriptions.flatMap(\.filters).filter { $0.hasPrefix("$share/") }
+        if !shared.isEmpty {
+            observer.noted(.serve, "shared subscriptions are not tried: \(shared.joined(separator: ", "))")
+        }
         defer { if !tried.isEmpty { observer.noted(.subscribe, tried.joined(separator: ", ")) } }
         for (source, subscription) in fields.subscriptions.enumerated() {
             let filters = subscription.filters.filter { !$0.hasPrefix("$share/") }

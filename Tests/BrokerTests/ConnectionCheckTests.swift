@@ -75,6 +75,15 @@ extension BrokerTests {
             #expect(check.isSuccess && check.steps.map(\.step) == [.resolve, .connect, .authenticate], "\(check)")
         }
 
+        @Test("a shared subscription is left to those who share it")
+        func shared() throws {
+            let broker = try BrokerProcess()
+            let check = check(try mqttConnection(id: "share", port: broker.port, reading: "$share/group/plant/#"))
+            #expect(check.isSuccess && !check.steps.map(\.step).contains(.subscribe), "\(check)")
+            #expect(check.hints.contains { $0.contains("not tried: $share/group/plant/#") }, "\(check)")
+            #expect(!broker.log.contains("SUBSCRIBE"))
+        }
+
         @Test("a closed port, an unknown host and a host that never answers are named")
         func network() throws {
             let port = try LoopbackPort.free()
