@@ -26,9 +26,9 @@ struct ScriptThreadTests {
         #expect(results.withLock { $0 } == (1...20).map { "\($0)" })
     }
 
-    @Test("a thread that has hardly run yet may use a script that is watched closely")
+    @Test("a thread that has hardly run yet may use a script")
     func newThread() throws {
-        let rig = try ScriptRig(incoming: "// A Promise is watched from its first moment.\n" + ScriptRig.sending("t"))
+        let rig = try ScriptRig(incoming: ScriptRig.sending("t"))
         _ = try rig.value(of: "first")
         let results = Mutex<[String]>([])
         for number in 0..<3 {
