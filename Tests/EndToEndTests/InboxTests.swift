@@ -40,7 +40,7 @@ extension EndToEnd {
 
         @Test("what waits when the process is killed runs again, and the acknowledgement settles it")
         func kill() throws {
-            let stage = try Self.stage("inbox", attempts: 10)
+            let stage = try Self.stage("inbox", [])
             let ids = (0..<20).map { "k\($0)" }
             for (number, id) in ids.enumerated() {
                 stage.send("apps/one", Self.change(id, timeout: "30s", value: number + 1))
@@ -74,7 +74,7 @@ extension EndToEnd {
 
         @Test("after its last attempt a message is a dead letter, over a kill in between; the next one works")
         func exhausted() throws {
-            let stage = try Self.stage("exhausted", attempts: 3)
+            let stage = try Self.stage("exhausted", ["inbox.attempts=3"])
             stage.send("apps/one", Self.change("x1", timeout: "300ms", value: 1))
             try Self.waitAtDevice(stage, "x1", times: 1)
             // The first attempt has failed, and that is known after the kill.
@@ -98,10 +98,86 @@ extension EndToEnd {
             #expect(letters == [["apps", "3", "redelivery", "x1", "apps/one"]])
         }
 
+        @Test("a full inbox stops the intake of its connection alone, and goes on when there is room")
+        func full() throws {
+            let stage = try Self.stage("full", ["inbox.bytes=10kB"])
+            let total = 1000
+            stage.generator.send(
+                (0..<total).map { .init("apps/one", Self.change("f\($0)", timeout: "60s", value: $0)) })
+            try stage.balance("a full inbox") { $0.gauge("apps", "inbox_bytes") >= 10_000 }
+            usleep(500_000)
+            let full = try Balance(stage.process)
+            let held = full.gauge("apps", "inbox_messages")
+            // The batch that fills it is taken as a whole.
+            #expect(held < total / 2, "\(full.summary("apps"))")
+            #expect(full.count("apps", "received") < total)
+            #expect(full.value(ofState: "open", "devices") == 1)
+            // Deliveries are acknowledged until all are; the broker may repeat some when the intake stops.
+            var done = 0
+            let end = Date(timeIntervalSinceNow: 25)
+            while true {
+                let served = Set(
+                    stage.collector.messages.filter { $0.topic == "replies/apps" }
+                        .compactMap { $0.correlationID?.split(separator: "#").first.map(String.init) })
+                let missing = (0..<total).filter { !served.contains("f\($0)") }
+                let now = try Balance(stage.process)
+                if missing.isEmpty, now.isAtRest, now.gauge("apps", "inbox_messages") == 0 { break }
+                let asked = stage.collector.messages.filter { $0.topic == "devices/pump" }.compactMap(\.correlationID)
+                for id in asked[done...] { Self.acknowledge(stage, id) }
+                done = asked.count
+                try require(
+                    Date() < end, "\(missing.count) are missing, as \(missing.prefix(5)): \(now.summary("apps"))")
+                usleep(100_000)
+            }
+            let last = try Balance(stage.process)
+            #expect(last.count("apps", "dead") == 0 && last.count("apps", "died") == 0)
+            #expect(last.count("apps", "redelivered") == 0, "\(last.summary("apps"))")
+            try stage.end()
+        }
+
+        @Test("what waits in a closed connection waits on, and runs when it is opened again")
+        func closed() throws {
+            let stage = try Self.stage("closed", ["inbox.attempts=5"])
+            let client = try stage.process.http(as: "devops")
+            func command(_ name: String) throws {
+                let answer = try client.request(
+                    "POST", "/api/2/connections/apps/command", body: "connectivity.commands:\(name)",
+                    contentType: "text/plain")
+                #expect(answer.status == 200, "\(answer)")
+            }
+            stage.send("apps/one", Self.change("w1", timeout: "60s", value: 1))
+            try Self.waitAtDevice(stage, "w1", times: 1)
+            try stage.balance("the message to wait") { $0.gauge("apps", "inbox_messages") == 1 }
+            try command("closeConnection")
+            #expect(try Balance(stage.process).gauge("apps", "inbox_messages") == 1)
+            try command("openConnection")
+            try Self.acknowledgeAgain(stage, "w1")
+            try stage.balance("an empty inbox") { $0.gauge("apps", "inbox_messages") == 0 }
+            // A connection whose file is gone keeps what waits, and finds it again.
+            stage.send("apps/one", Self.change("w2", timeout: "60s", value: 2))
+            try Self.waitAtDevice(stage, "w2", times: 1)
+            try stage.balance("the message to wait") { $0.gauge("apps", "inbox_messages") == 1 }
+            let file = stage.bench.connections + "/apps.yaml"
+            try FileManager.default.moveItem(atPath: file, toPath: file + ".away")
+            try stage.process.waitForLog(10, #""stopped":"apps""#)
+            try FileManager.default.moveItem(atPath: file + ".away", toPath: file)
+            try Self.acknowledgeAgain(stage, "w2")
+            try stage.balance("an empty inbox") { $0.gauge("apps", "inbox_messages") == 0 }
+            try stage.end()
+        }
+
+        /// Acknowledges the second delivery. The first is still awaited, so the second has an id of its own.
+        private static func acknowledgeAgain(_ stage: Stage, _ id: String) throws {
+            let again = try stage.wait("'\(id)' at the device once more") {
+                $0.topic == "devices/pump" && $0.correlationID?.hasPrefix("\(id)#") == true
+            }
+            acknowledge(stage, again.correlationID ?? "")
+        }
+
         /// Apps that ask for acknowledgements of devices, and `plant:pump`.
-        private static func stage(_ name: String, attempts: Int) throws -> Stage {
+        private static func stage(_ name: String, _ settings: [String]) throws -> Stage {
             let stage = try Stage(
-                name, collecting: ["devices/#", "replies/#"], ["--set", "inbox.attempts=\(attempts)"]
+                name, collecting: ["devices/#", "replies/#"], settings.flatMap { ["--set", $0] }
             ) { port in
                 ["apps.yaml": apps(port: port), "devices.yaml": devices(port: port)]
             }

@@ -125,6 +125,12 @@ extension EndToEnd {
             let after = try Balance.settle(stage.process)
             #expect(after.count("devices", "dropped") { $0 == "unfit-answer" } == 1, "\(after.summary("devices"))")
             #expect(after.count("devices", "dead") == 0)
+            // With a wish for a response in it, whoever asked is told what is wrong with the answer.
+            Self.ask(
+                stage, "c2", "live/commands/retrieve", Self.speed, #""timeout":"5s","requested-acks":[]"#)
+            _ = try Self.atDevice(stage, "c2")
+            Self.answer(stage, "c2", "live/commands/delete", Self.speed, 204, headers: #""response-required":true"#)
+            _ = try Self.atApp(stage, "c2", 422)
             // An empty list of acknowledgements lets the message go at once, so it does not come again.
             #expect(after.gauge("apps", "inbox_messages") == 0 && after.count("apps", "rerun") == 1)
             try stage.end()
@@ -195,6 +201,67 @@ extension EndToEnd {
             _ = try Self.atApp(stage, "i2", 200, 20)
             try stage.balance("the inbox to be empty") { $0.gauge("apps", "inbox_messages") == 0 }
             try stage.end()
+        }
+
+        @Test("responses go to the connection they are diverted to, and to no other unless both are wanted")
+        func diversion() throws {
+            let stage = try Stage("diverted", collecting: ["replies/#", "diverted/#"]) { port in
+                [
+                    "alone.yaml": Self.diverting("alone", port: port, preserves: false),
+                    "both.yaml": Self.diverting("both", port: port, preserves: true),
+                    "stranger.yaml": Self.diverting("stranger", port: port, preserves: false),
+                    "sink.yaml": Self.diverted(port: port),
+                ]
+            }
+            stage.send("alone/x", Signals.creation("pump", for: ["test:app"]))
+            let created = try stage.wait("the diverted response") { $0.topic == "diverted/pump" }
+            #expect(created.status == 201 && created.correlationID == "pump-create")
+            #expect(
+                created.json.value(at: ["headers", "diverted-response-from-connection"])?.string == "alone",
+                "\(created.text)")
+            let query = Signals.envelope(Self.pump + "twin/commands/retrieve", "/", #""correlation-id":"q""#)
+            stage.send("both/x", query)
+            try stage.wait("the response at the sink") { $0.topic == "diverted/pump" && $0.correlationID == "q" }
+            try stage.wait("the response where it was asked") { $0.topic == "replies/both" && $0.correlationID == "q" }
+            // The sink does not take answers of a connection that it does not name.
+            let seen = stage.collector.count
+            stage.send("stranger/x", query)
+            try stage.balance("the refused diversion") { $0.count("stranger", "acknowledged") == 1 && $0.isAtRest }
+            usleep(100_000)
+            #expect(stage.collector.count == seen, "\(stage.collector.messages.last?.text ?? "")")
+            #expect(!stage.collector.messages.contains { $0.topic == "replies/alone" })
+            try stage.end()
+        }
+
+        private static func diverting(_ id: String, port: Int, preserves: Bool) -> String {
+            """
+            id: \(id)
+            connectionType: mqtt
+            uri: tcp://127.0.0.1:\(port)
+            specificConfig: { is-diversion-source: true, preserve-normal-response-via-source: \(preserves) }
+            sources:
+              - addresses: ["\(id)/#"]
+                qos: 1
+                authorizationContext: ["test:app"]
+                headerMapping: { divert-response-to-connection: sink }
+                replyTarget: { address: "replies/\(id)", headerMapping: { mqtt.qos: "1" } }
+
+            """
+        }
+
+        private static func diverted(port: Int) -> String {
+            """
+            id: sink
+            connectionType: mqtt
+            uri: tcp://127.0.0.1:\(port)
+            specificConfig: { is-diversion-target: true, authorized-connections-as-sources: "alone,both" }
+            targets:
+              - address: "diverted/{{ thing:name }}"
+                topics: []
+                qos: 1
+                authorizationContext: ["test:app"]
+
+            """
         }
 
         // MARK: The connections
