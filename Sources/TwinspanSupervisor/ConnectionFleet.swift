@@ -24,6 +24,7 @@ public final class ConnectionFleet: ConnectionDirectory {
     /// Announces the connections that the first `apply` will start.
     public func announce(_ connections: [Connection]) {
         announced.withLock { $0 = connections }
+        environment.readers.expect(connections)
     }
 
     /// What a new configuration changed.
@@ -36,27 +37,32 @@ public final class ConnectionFleet: ConnectionDirectory {
     @discardableResult
     public func apply(_ connections: [Connection], grace: Duration) -> Changes {
         applying.withLock { _ in
-            var changes = Changes()
-            let wanted = Dictionary(connections.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-            let leaving = running.withLock { running in
-                running.values.filter { supervisor in
-                    let next = wanted[supervisor.connection.id]
-                    return next == nil || next?.origin?.fingerprint != supervisor.connection.origin?.fingerprint
-                }
-            }
-            end(leaving, grace: grace)
-            for supervisor in leaving {
-                _ = running.withLock { $0.removeValue(forKey: supervisor.connection.id) }
-                changes.stopped.append(supervisor.connection.id)
-            }
-            for connection in connections where running.withLock({ $0[connection.id] == nil }) {
-                let supervisor = ConnectionSupervisor(connection, environment: environment)
-                running.withLock { $0[connection.id] = supervisor }
-                changes.started.append(connection.id)
-            }
-            announced.withLock { $0 = [] }
-            return changes
+            environment.readers.expect(connections)
+            return environment.readers.whileChanging { change(to: connections, grace: grace) }
         }
+    }
+
+    private func change(to connections: [Connection], grace: Duration) -> Changes {
+        var changes = Changes()
+        let wanted = Dictionary(connections.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let leaving = running.withLock { running in
+            running.values.filter { supervisor in
+                let next = wanted[supervisor.connection.id]
+                return next == nil || next?.origin?.fingerprint != supervisor.connection.origin?.fingerprint
+            }
+        }
+        end(leaving, grace: grace)
+        for supervisor in leaving {
+            _ = running.withLock { $0.removeValue(forKey: supervisor.connection.id) }
+            changes.stopped.append(supervisor.connection.id)
+        }
+        for connection in connections where running.withLock({ $0[connection.id] == nil }) {
+            let supervisor = ConnectionSupervisor(connection, environment: environment)
+            running.withLock { $0[connection.id] = supervisor }
+            changes.started.append(connection.id)
+        }
+        announced.withLock { $0 = [] }
+        return changes
     }
 
     /// Ends everything in the order that loses nothing: intake first, then what is committed goes out.
