@@ -21,9 +21,15 @@ final class PipelineRig: Sendable {
     let trouble: TroubleLog
     let recorder: ConnectionRecorder
 
-    init(queueCapacity: Int = 1_000, queueBytes: Int = 1 << 20) throws {
-        directory = try TemporaryDirectory(isInMemory: true)
-        rig = try EngineRig(store: try SQLiteStore(directory: directory.path, durability: .os))
+    init(
+        queueCapacity: Int = 1_000, queueBytes: Int = 1 << 20, directory: TemporaryDirectory? = nil,
+        reopening store: FaultyStore? = nil, clock: ManualClock = ManualClock(),
+        settings: EngineSettings = EngineRig.settings()
+    ) throws {
+        self.directory = try directory ?? TemporaryDirectory(isInMemory: true)
+        rig = try EngineRig(
+            store: try store ?? FaultyStore(try SQLiteStore(directory: self.directory.path, durability: .os)),
+            clock: clock, settings: settings)
         queue = OutboundQueue(capacity: queueCapacity, byteCapacity: queueBytes)
         let clock = rig.clock
         trouble = TroubleLog(
