@@ -203,7 +203,8 @@ let package = Package(
             name: "BrokerTests",
             dependencies: [
                 "TwinspanMQTT", "TwinspanConnections", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON",
-                "TwinspanTestSupport",
+                "TwinspanTestSupport", "TwinspanSupervisor", "TwinspanEngine", "TwinspanSQLite",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: sharedSettings),
         .testTarget(

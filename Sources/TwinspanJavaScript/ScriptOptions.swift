@@ -12,7 +12,7 @@ struct ScriptOptions {
     }
 
     /// The script of an option; nil if it is absent or empty. Throws `connectivity:message.mapper.config.invalid` for
-    /// what is no text, and `.failed` for a text that is too long.
+    /// what is no text, and `.failed` for a text that is too long or would do something later.
     func script(_ option: String) throws(TwinspanError) -> ScriptSource? {
         guard let value = definition.options[option], !value.isNull else { return nil }
         guard let text = value.string else {
@@ -29,7 +29,15 @@ struct ScriptOptions {
         }
         guard text.utf8.contains(where: { $0 > 0x20 }) else { return nil }
         let place = definition.places[option]
-        return ScriptSource(text: text, file: place?.file ?? "\(definition.name)/\(option)", line: place?.line ?? 1)
+        let source = ScriptSource(
+            text: text, file: place?.file ?? "\(definition.name)/\(option)", line: place?.line ?? 1)
+        if let (word, line) = source.wordOfJobs {
+            throw ConnectivityErrorTable.mapperConfigFailed.error(
+                "The script of '\(option)' of the mapper '\(definition.name)' uses '\(word)' (\(source.file):\(line)): "
+                    + "nothing waits for what a script does later.",
+                description: "Do it at once and return the result; the word may not stand in comments either.")
+        }
+        return source
     }
 
     /// Throws `connectivity:message.mapper.config.failed` for libraries that we do not have.

@@ -31,8 +31,14 @@ enum ScriptPrelude {
 
           // There is nobody to talk to, and nothing to share with. This tidies; the limits confine.
           for (const name of ['WebAssembly', 'SharedArrayBuffer', 'Atomics', 'console', 'WeakRef',
-              'FinalizationRegistry']) {
+              'FinalizationRegistry', 'Promise', 'queueMicrotask', 'AsyncDisposableStack', 'ShadowRealm', 'eval',
+              'Function']) {
             delete global[name];
+          }
+          delete Array.fromAsync;
+          // Text cannot become code either: what is refused in a script's own text could come in that way.
+          for (const made of [function () {}, function* () {}]) {
+            Object.defineProperty(Object.getPrototypeOf(made), 'constructor', { value: undefined });
           }
 
           function refuse(text) {

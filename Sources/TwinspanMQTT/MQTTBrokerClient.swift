@@ -31,4 +31,8 @@ public struct MQTTBrokerClient: BrokerAdapter {
     ) -> any BrokerSession {
         MQTTPublisher(fields: MQTTFields(connection), queue: queue, outcomes: outcomes, timing: timing)
     }
+
+    public func probe(_ connection: Connection, timeout: Duration, observer: any SessionObserver) -> SessionEnd {
+        MQTTProbe(fields: MQTTFields(connection), timeout: timeout).run(observer: observer)
+    }
 }

@@ -20,6 +20,8 @@ struct MQTTDialler {
     let timeout: Duration
     /// See `MosquittoHandle.Options`.
     let sendMaximum: Int
+    /// For the TCP connection alone; nil leaves it what the whole attempt has.
+    var connectTimeout: Duration?
 
     /// Tries once. Reports each step as it begins.
     func dial(control: SessionControl, wake: WakeSignal, observer: any SessionObserver) -> Outcome {
@@ -31,11 +33,14 @@ struct MQTTDialler {
         case .failure(let end): return end.outcome
         }
         observer.began(.connect)
-        switch ConnectProbe.run(addresses, until: deadline, control: control, wake: wake) {
+        let connectDeadline = connectTimeout.map { min(.after($0), deadline) } ?? deadline
+        switch ConnectProbe.run(addresses, until: connectDeadline, control: control, wake: wake) {
         case .answered(let address):
             return open(address, until: deadline, control: control, wake: wake, observer: observer)
         case .refused(let number): return .failed(MQTTFailure.unreachable(peer: peer, errorNumber: number))
-        case .timedOut: return .failed(MQTTFailure.timeout(at: .connect, peer: peer, after: timeout))
+        case .timedOut:
+            let limit = connectTimeout ?? timeout
+            return .failed(MQTTFailure.timeout(at: .connect, peer: peer, after: limit))
         case .stopped: return .stopped
         }
     }

@@ -1,5 +1,6 @@
-// Correlation ids for requests and signals that bring none. Random bytes of the system cost a system call per request; a counter
-// run through a mixing function with a random start is as unique and costs nanoseconds. They are names, not secrets.
+// Correlation ids for requests and signals that bring none. Random bytes of the system cost a system call each; a
+// counter run through a mixing function with a random start is as unique and costs nanoseconds. They are names, not
+// secrets.
 import Synchronization
 
 /// Makes ids in the form of a random UUID. Safe from any thread.

@@ -26,7 +26,7 @@ extension ConnectionSupervisor {
         init(
             _ connection: Connection, _ environment: SupervisorEnvironment, queue: OutboundQueue,
             counters: ConnectionCounters, outcomes: CountedOutcomes, acks: IssuedAcks, recorder: ConnectionRecorder,
-            logger: Logger
+            logger: Logger, onChange: @escaping @Sendable () -> Void
         ) throws(TwinspanError) {
             let clock = environment.clock
             self.clock = clock
@@ -47,7 +47,8 @@ extension ConnectionSupervisor {
                     session: adapter.publisher(for: connection, queue: queue, outcomes: outcomes), role: "publisher",
                     isFailoverEnabled: connection.isFailoverEnabled, clock: clock, counters: counters, logger: logger,
                     obstacle: { nil },
-                    whenOpen: { [doorway] in doorway.announceOpened(connection.id, at: clock.now) }) : nil
+                    whenOpen: { [doorway] in doorway.announceOpened(connection.id, at: clock.now) },
+                    onChange: onChange) : nil
             self.publisher = publisher
             if connection.targets.isEmpty, acks.claims.labels.isEmpty, answerMappers.isQuick {
                 (targets, durables) = (nil, [])
@@ -85,7 +86,7 @@ extension ConnectionSupervisor {
                     obstacle: {
                         if engine.condition != .open { return .known }
                         return inbox.isFull ? .told(.inboxFull(environment.inbox.bytes)) : nil
-                    })
+                    }, onChange: onChange)
             }
         }
 

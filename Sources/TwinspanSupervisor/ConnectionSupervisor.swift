@@ -26,6 +26,12 @@ public struct SupervisorEnvironment: Sendable {
     let readers: DurableReaders
     /// Bounds and pace of each connection's inbox.
     public var inbox: InboxSettings
+    /// How definitions that come over HTTP are read.
+    public var reading = ConnectionReading.unavailable
+    /// Encrypts secrets of connections in the store; nil stores them as they are.
+    public var secrets: SecretsAtRest?
+    /// The name of this process in status.
+    public var instance = "twinspan"
 
     public init(
         engine: TwinEngine, clock: any EngineClock, adapters: [any BrokerAdapter], logger: Logger,
@@ -62,9 +68,17 @@ final class ConnectionSupervisor: Sendable {
     /// Why it cannot run.
     private let problem: BrokerFailure?
     private let startedAt: UInt64
+    /// Rung after each change of a session's state.
+    private let changes = Doorbell()
 
     /// Starts the connection when it is to be open; a closed one only reports that it is.
-    init(_ connection: Connection, environment: SupervisorEnvironment) {
+    /// - Parameters:
+    ///   - recorder: that of the same connection before it was opened or closed; nil makes a new one.
+    ///   - known: why it cannot run, if that is known before.
+    init(
+        _ connection: Connection, environment: SupervisorEnvironment, keeping recorder: ConnectionRecorder? = nil,
+        problem known: BrokerFailure? = nil
+    ) {
         self.connection = connection
         self.environment = environment
         var logger = environment.logger
@@ -79,8 +93,10 @@ final class ConnectionSupervisor: Sendable {
                     connection.sources.contains { $0.replyTarget != nil } ? environment.queueCapacity : 0
                 ) { $0 + ($1.queueLimit ?? environment.queueCapacity) }),
             byteCapacity: environment.queueBytes)
-        recorder = ConnectionRecorder(
-            connection: connection, now: { clock.now }, monotonic: { clock.monotonic })
+        let recorder =
+            recorder
+            ?? ConnectionRecorder(connection: connection, now: { clock.now }, monotonic: { clock.monotonic })
+        self.recorder = recorder
         acks = IssuedAcks(
             live: environment.engine.live, connection: connection,
             claims: AckClaims(
@@ -89,12 +105,12 @@ final class ConnectionSupervisor: Sendable {
             recorder: recorder)
         outcomes = CountedOutcomes(counters: counters, logger: logger, clock: clock, recorder: recorder, acks: acks)
         var parts: Parts?
-        var problem: BrokerFailure?
+        var problem = known
         if connection.isOpen {
             do throws(TwinspanError) {
                 parts = try Parts(
                     connection, environment, queue: queue, counters: counters, outcomes: outcomes, acks: acks,
-                    recorder: recorder, logger: logger)
+                    recorder: recorder, logger: logger, onChange: { [changes] in changes.ring() })
             } catch {
                 problem = BrokerFailure(
                     step: .serve, reaction: .misconfigured, reason: "mapper", message: error.message,
@@ -137,6 +153,36 @@ final class ConnectionSupervisor: Sendable {
         parts?.joinPublisher()
         // Only now: until its end the publisher acknowledges.
         acks.claims.release()
+    }
+
+    /// Whether there is something that connects.
+    var isRunning: Bool { parts != nil }
+
+    /// How an attempt to open ended.
+    enum Opening {
+        case open, timedOut, interrupted
+        case failed(BrokerFailure)
+    }
+
+    /// Waits until every session is open, or one has failed. Only one thread at a time may wait.
+    func awaitOpen(patience: Duration, isInterrupted: () -> Bool) -> Opening {
+        let clock = ContinuousClock()
+        let deadline = clock.now + patience
+        while true {
+            let snapshot = self.snapshot
+            switch snapshot.state {
+            case .open: return .open
+            case .failed, .misconfigured:
+                if let failure = snapshot.failure { return .failed(failure) }
+            case .closed: return .interrupted
+            case .connecting: break
+            }
+            if isInterrupted() { return .interrupted }
+            let left = deadline - clock.now
+            guard left > .zero else { return .timedOut }
+            // A reload does not ring, so nobody sleeps long.
+            changes.wait(patience: min(left, .milliseconds(100)))
+        }
     }
 
     var snapshot: ConnectionSnapshot {

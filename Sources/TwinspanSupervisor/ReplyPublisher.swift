@@ -103,8 +103,11 @@ final class ReplyPublisher: Sendable {
             whenCommitted(ticket) { [self] in divert(answer, to: diversion.target) }
             guard connection.preservesNormalResponse else { return }
         }
-        recorder.count(.responses, .dispatched)
-        note(answer, .dispatched, "Message was dispatched")
+        // An error is told of as a failure where it was raised (§3.1.1, row H), also when nobody wants to know it.
+        if answer.type != .error {
+            recorder.count(.responses, .dispatched)
+            note(answer, .dispatched, "Message was dispatched")
+        }
         guard mappers.isQuick else {
             return whenCommitted(ticket) { [self] in
                 let isTaken = later { [self] in map(answer, target).forEach(offer) }

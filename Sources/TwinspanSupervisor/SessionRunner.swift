@@ -42,13 +42,16 @@ final class SessionRunner: SessionObserver {
     private let isStopping = Atomic<Bool>(false)
     private let doorbell = Doorbell()
     private let thread = Mutex<WorkerThread?>(nil)
+    /// Called after each change of the state, on the session's thread.
+    private let onChange: @Sendable () -> Void
 
     init(
         session: any BrokerSession, role: String, isFailoverEnabled: Bool, clock: any EngineClock,
         counters: ConnectionCounters, logger: Logger, obstacle: @escaping @Sendable () -> Obstacle?,
-        whenOpen: @escaping @Sendable () -> Void = {}
+        whenOpen: @escaping @Sendable () -> Void = {}, onChange: @escaping @Sendable () -> Void = {}
     ) {
         self.whenOpen = whenOpen
+        self.onChange = onChange
         self.session = session
         self.role = role
         self.isFailoverEnabled = isFailoverEnabled
@@ -137,6 +140,7 @@ final class SessionRunner: SessionObserver {
             status.nextAttemptAt = next.map { now + UInt64(max($0 / .nanoseconds(1), 0)) }
             return isNews
         }
+        onChange()
         // State changes are logged once, not with every attempt.
         guard isNews else { return }
         var facts: Logger.Metadata = ["step": "\(failure.step.rawValue)", "error": "\(failure.message)"]
@@ -160,6 +164,7 @@ final class SessionRunner: SessionObserver {
             defer { status.attempts = 0 }
             return status.attempts
         }
+        onChange()
         logger.info("connection open", metadata: attempts > 0 ? ["attempts": "\(attempts + 1)"] : [:])
         whenOpen()
     }

@@ -37,7 +37,7 @@ struct Twinspan: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, LintCommand.self, MapCommand.self, ParseCommand.self, SimulateCommand.self,
             InitCommand.self, SchemaCommand.self, ImportCommand.self, StatusCommand.self, LogsCommand.self,
-            TapCommand.self, HashPasswordCommand.self, DemoCommand.self,
+            TapCommand.self, DeadLettersCommand.self, HashPasswordCommand.self, DemoCommand.self,
         ])
 }
 

@@ -106,7 +106,8 @@ struct Door: Sendable {
 /// Runs a test body against a door; `wrap` may put something between engine and store.
 func withDoor(
     _ way: Way, settings: HTTPSettings = HTTPSettings(port: 0), users: [BasicUser] = Door.users,
-    wrap: (any TwinStore) -> any TwinStore = { $0 }, _ body: (Door) async throws -> Void
+    registry: (any ConnectionRegistry)? = nil, wrap: (any TwinStore) -> any TwinStore = { $0 },
+    _ body: (Door) async throws -> Void
 ) async throws {
     let path = FileManager.default.temporaryDirectory.path + "/twinspan-http-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: path) }  // What is left over is in the temporary directory.
@@ -118,7 +119,8 @@ func withDoor(
     let directory = FixedDirectory()
     let authenticator = Authenticator(users: users, clock: clock)
     let backend = HTTPBackend(
-        engine: engine, connections: directory, authenticator: authenticator, storeMeasures: { store.measure() })
+        engine: engine, connections: directory, authenticator: authenticator, storeMeasures: { store.measure() },
+        registry: registry, facts: ServiceFacts(version: "1.2.3", clock: clock, journalMaxBytes: 1_000))
     let door = { send in
         Door(engine: engine, directory: directory, authenticator: authenticator, clock: clock, send: send)
     }

@@ -116,7 +116,7 @@ struct IncomingScriptTests {
             "function mapToDittoProtocolMsgWrapper(e) { return m(e.textPayload) }",
             "let mapToDittoProtocolMsgWrapper = e => m(e.textPayload)",
             "JSON.stringify = 1; Array.isArray = 2; const Ditto = {}; mapToDittoProtocolMsg = (h, t) => m(t)",
-            "async function unused() {} class Plant { static map(t) { return m(t) } }; "
+            "function* unused() {} class Plant { static map(t) { return m(t) } }; "
                 + "mapToDittoProtocolMsg = (h, t) => Plant.map(t)",
         ])
     func replaced(_ script: String) throws {

@@ -28,7 +28,14 @@ struct ScriptFailureTests {
         ("return () => 1", "has returned a function, not an object"),
         ("return [[{}]]", "has returned an array, not an object"),
         ("return ['x']", "has returned the text \"x\", not an object"),
-        ("return Promise.resolve({})", "has returned a promise"),
+        ("return { then() {} }", "has returned a promise"),
+        ("return Promise.resolve({})", "ReferenceError: Can't find variable: Promise"),
+        ("queueMicrotask(() => 1)", "ReferenceError: Can't find variable: queueMicrotask"),
+        ("return eval('1')", "ReferenceError: Can't find variable: eval"),
+        ("return Function('return 1')()", "ReferenceError: Can't find variable: Function"),
+        ("return (() => 1).constructor('return 1')", "is not a function"),
+        ("return (function* () {}).constructor('return 1')", "is not a function"),
+        ("return Array.fromAsync([])", "is not a function"),
         ("const a = {}; a.a = a; return a", "JSON.stringify cannot serialize cyclic structures"),
         ("return { toJSON() {} }", "an object without JSON"),
         ("return { value: 1n }", "TypeError"),
@@ -118,18 +125,23 @@ struct ScriptFailureTests {
     }
 
     @Test(
-        "jobs of promises are ended too, with their context",
+        "a script that would do something later is refused with its line",
         arguments: [
-            "const p = () => Promise.resolve().then(p); p(); return null",
-            "(async () => { for (;;) await 0 })(); return null",
+            "(async () => { for (;;) await 0 })()", "async function f() {}", "class A { async f() {} }",
+            "const f = [...async () => 1]", "import('x')", "const o = { async* g() {} }", "/* async */",
         ])
-    func jobs(_ body: String) throws {
-        let rig = try Self.bomb(body, limits: ScriptLimits(milliseconds: 60))
-        for _ in 1...2 {
-            let error = try #require(ScriptRig.refusal { _ = try rig.inbound("bad") })
-            #expect(error.message.contains("Maximum execution time of <60>ms"), "\(error.message)")
-            #expect(try rig.value(of: "good")?.text == "1")
-        }
+    func later(_ statement: String) throws {
+        let error = try #require(ScriptRig.refusal { _ = try ScriptRig(incoming: "var a = 1;\n\(statement)") })
+        #expect(error.code == "connectivity:message.mapper.config.failed" && error.status == 400)
+        #expect(error.message.contains("(plant/incomingScript:2)"), "\(error.message)")
+    }
+
+    @Test(
+        "words that only look like it are taken",
+        arguments: ["o.async", "o['im' + 'port']", "o.$async", "o.important", "o.asyncs", "o.ünasync", "o.import"])
+    func alike(_ expression: String) throws {
+        let rig = try ScriptRig(incoming: "var o = {};\n" + ScriptRig.sending("String(\(expression))"))
+        #expect(try rig.value(of: "x")?.text == #""undefined""#)
     }
 
     @Test("the standard limit is half a second")

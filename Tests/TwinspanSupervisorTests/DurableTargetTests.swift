@@ -345,15 +345,20 @@ struct DurableTargetTests {
         #expect(rig.rig.engine.keepsEventHeaders)
         let place = try #require(try rig.rig.engine.cursors()["c1/d"])
         try rig.create()
-        readers.whileChanging { readers.claim("c1/d") }
+        readers.claim("c1/d")
+        readers.forgetExpected()
+        #expect(rig.rig.engine.keepsEventHeaders)
         #expect(readers.place(of: "c1/d") == place)
-        readers.whileChanging {
-            readers.release("c1/d")
-            #expect(rig.rig.engine.keepsEventHeaders)
-            readers.claim("c1/d")
-        }
+        readers.hold(connection.id)
+        readers.release("c1/d")
+        #expect(rig.rig.engine.keepsEventHeaders)
+        readers.claim("c1/d")
+        readers.letGo(connection.id)
         #expect(rig.rig.engine.keepsEventHeaders)
         readers.release("c1/d")
+        #expect(!rig.rig.engine.keepsEventHeaders)
+        // Who keeps none holds none.
+        readers.hold(connection.id)
         #expect(!rig.rig.engine.keepsEventHeaders)
     }
 }

@@ -3,6 +3,7 @@ import TwinspanConnections
 import TwinspanEngine
 import TwinspanJSON
 import TwinspanProtocol
+import TwinspanTestSupport
 
 @testable import TwinspanSupervisor
 
@@ -91,5 +92,46 @@ struct MessageTraceTests {
         #expect(last.failure?.code == refusal.code)
         #expect(last.answer?.status == last.failure?.status)
         #expect(last.isAnswered == refusal.isAnswered)
+    }
+}
+
+/// `twinspan map` says what the pipeline would do.
+@Suite("MessageTrace and pipeline")
+struct MessageTraceAgreementTests {
+    static let payloads: [String] = [
+        command("create", "u", "/", "{}"), command("modify", "t", "/attributes/a", "1"),
+        command("retrieve", "t", "/"), command("modify", "other", "/attributes/a", "1"),
+        command("modify", "t", "/nothing", "1"), command("merge", "t", "/attributes/a", "1"),
+        command("modify", "t", "/attributes/a"), "", "nope", "{}", "[]",
+        command("modify", "t", "/attributes/a", "1", headers: #"{"timeout":"soon"}"#),
+        command("modify", "t", "/attributes/a", "1", headers: #"{"requested-acks":["no label"]}"#),
+        command("modify", "t", "/attributes/a", "1", headers: #"{"requested-acks":["a:b"],"timeout":0}"#),
+        command(
+            "modify", "t", "/attributes/a", "1", headers: #"{"big":"\#(String(repeating: "x", count: 6_000))"}"#),
+        envelope("n/t/things/live/messages/ask", "/inbox/messages/ask", #","value":1"#),
+        envelope("n/t/policies/commands/retrieve", "/"), envelope("n/t/things/twin/events/modified", "/attributes/a"),
+    ]
+
+    @Test("both refuse the same messages with the same errors", arguments: payloads)
+    func agree(_ payload: String) throws {
+        let rig = try PipelineRig()
+        try rig.rig.run(.create, "n:t", "/", "{}")
+        let source = try source(
+            input: "{{ source:address }}", filters: ["in/{{ entity:name }}"],
+            mapping: [("where", "{{ header:mqtt.topic }}")], acks: [], ackFilter: "fn:filter(header:mqtt.qos,'eq','1')")
+        let side = try rig.side([source])
+        let address = payload.contains("n/u/") ? "in/u" : "in/t"
+        let trace = try MessageTrace(
+            payload: Array(payload.utf8), address: address, qos: 1, connection: try rig.connection(sources: [source]),
+            sourceIndex: 0, clock: rig.rig.clock)
+        #expect(rig.settle(side, batch([(address, payload)])) == .committed)
+        let failure = trace.steps.compactMap(\.failure).first
+        let letter = try rig.deadLetters().first
+        #expect(letter?.error == failure)
+        let answer = trace.steps.compactMap(\.answer).first
+        #expect(trace.isSuccess == (letter == nil))
+        guard let answer, trace.steps.last?.isAnswered == true else { return }
+        let sent = try Envelope.parse(try #require(rig.sent().first).payload)
+        #expect((sent.topic, sent.status, sent.value) == (answer.topic, answer.status, answer.value))
     }
 }

@@ -416,4 +416,41 @@ struct SourcePipelineTests {
             #expect(rig.sent().isEmpty)
         }
     }
+
+    @Test("whoever taps sees every stage of every message; otherwise only a few of the last are put into words")
+    func tapped() throws {
+        let rig = try PipelineRig()
+        let inlet = try rig.inlet(
+            Self.source(input: "{{ source:address }}", filters: ["in/{{ thing:name }}"], replyTo: nil))
+        let many = batch((0..<50).map { ("in/t\($0)", command("create", "t\($0)", "/", #"{"attributes":{"n":1}}"#)) })
+        let tap = try #require(rig.recorder.tap(TapFilter()))
+        #expect(settle(inlet, many) == .committed)
+        let lines = String(decoding: tap.take() ?? [], as: UTF8.self).split(separator: "\n")
+        tap.close()
+        for stage in ["consumed", "mapped", "enforced", "acknowledged"] {
+            #expect(lines.count { $0.contains("\"\(stage)\"") } == 50, "\(stage)")
+        }
+        let mapped = try #require(lines.first { $0.contains("\"mapped\"") })
+        for text in ["Ditto", "test:owner", "n/t0/things/twin/commands/create", "attributes"] {
+            #expect(mapped.contains(text), "\(mapped)")
+        }
+        rig.recorder.resetLogs()
+        rig.recorder.enableLogs()
+        rig.rig.clock.advance(by: .seconds(1))
+        #expect(settle(inlet, many) == .committed)
+        let logged = rig.recorder.retrieveLogs().entries.filter { !$0.isFailure && $0.stage == .consumed }
+        #expect((1...ConnectionRecorder.ringCapacity).contains(logged.count))
+        assertBalanced(rig)
+    }
+
+    @Test("successes are told of up to a ring's length at once, and a hundred a second")
+    func budget() {
+        var budget = SuccessBudget()
+        #expect(budget.take(400, at: 1_000_000_000) == 10)
+        #expect(budget.take(400, at: 1_000_000_000) == 0)
+        #expect(budget.take(400, at: 1_030_000_000) == 3)
+        #expect(budget.take(1, at: 1_039_000_000) == 0)
+        #expect(budget.take(1, at: 1_040_000_000) == 1)
+        #expect(budget.take(400, at: 9_000_000_000) == 10)
+    }
 }

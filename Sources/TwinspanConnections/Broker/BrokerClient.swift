@@ -15,6 +15,21 @@ public protocol BrokerAdapter: Sendable {
     /// The session that sends what stands in the queue.
     func publisher(for connection: Connection, queue: OutboundQueue, outcomes: any PublishOutcomes)
         -> any BrokerSession
+
+    /// Takes every step of a session once, for a dry run or a check, and leaves nothing behind: no session at the
+    /// broker, no last will, no message consumed, nothing published. Blocks at most about `timeout`. `.stopped` means
+    /// that every step went well.
+    func probe(_ connection: Connection, timeout: Duration, observer: any SessionObserver) -> SessionEnd
+}
+
+extension BrokerAdapter {
+    /// An adapter without a probe says so.
+    public func probe(_ connection: Connection, timeout: Duration, observer: any SessionObserver) -> SessionEnd {
+        .failed(
+            BrokerFailure(
+                step: .connect, reaction: .misconfigured, reason: "not-supported",
+                message: "Connections of type '\(connection.type.rawValue)' cannot be tried."))
+    }
 }
 
 /// One client handle's life, from dialling to the end of the connection.

@@ -44,6 +44,8 @@ public struct ConnectionSnapshot: Sendable {
     /// Messages in the inbox, and dead letters.
     public var inbox = Kept()
     public var deadLetters = Kept()
+    /// What somebody should know beside the state: that an id is taken twice.
+    public var notes: [String] = []
 
     /// What durable targets have still to send, in the order of the targets; empty without durable targets.
     public var behind: [Behind] = []

@@ -1,10 +1,10 @@
 // What the conditional headers ask for, things and policies alike (spec/protocol.md §10.2, §10.5): read once, before
 // any lock is taken, and asked when the current state is known.
 import TwinspanJSON
-import TwinspanProtocol
+public import TwinspanProtocol
 
 /// `if-match`, `if-none-match` and `if-equal` of one command. The headers are read when there are any.
-struct Preconditions: Sendable {
+public struct Preconditions: Sendable {
     enum IfEqual: String, Sendable {
         case update, skip
         case skipMinimizingMerge = "skip-minimizing-merge"
@@ -18,7 +18,7 @@ struct Preconditions: Sendable {
     var needsTag: Bool { ifMatch != nil || ifNoneMatch != nil }
 
     /// Throws `header.invalid`.
-    init(_ headers: DittoHeaders) throws(TwinspanError) {
+    public init(_ headers: DittoHeaders) throws(TwinspanError) {
         for entry in headers.entries {
             switch entry.known {
             case .ifMatch: ifMatch = try EntityTags(Self.text(entry), header: "if-match")
@@ -37,7 +37,7 @@ struct Preconditions: Sendable {
 
     /// if-match before if-none-match; `tag` is that of the addressed resource, nil when there is none. Throws `failed`,
     /// or `notModified` for a retrieve whose if-none-match hits.
-    func check(
+    public func check(
         tag: @autoclosure () -> String?, isRetrieve: Bool, failed: ErrorRow, notModified: ErrorRow
     ) throws(TwinspanError) {
         guard needsTag else { return }

@@ -46,8 +46,8 @@ extension TwinEngine {
         readerClaims.withLock { _ = $0.remove(name) }
     }
 
-    /// The committed present of a thing that exists or has existed. May read from the store, and waits at most `patience`
-    /// for a commit that is under way: only for threads that may block. Throws `things:thing.unavailable`.
+    /// The committed present of a thing that exists or has existed. May read from the store, and waits at most
+    /// `patience` for a commit that is under way: only for threads that may block. Throws `things:thing.unavailable`.
     public func presence(of id: ThingID, patience: Duration) throws(TwinspanError) -> ThingPresence {
         // Loads the thing, then its policy; more rounds only when one of them is let go meanwhile, or is taken back.
         for _ in 0..<32 {

@@ -20,16 +20,7 @@ struct APIRequest {
 
     /// The field selector; several `fields` are one. Nil when there is none.
     func selector() throws(TwinspanError) -> JSONFieldSelector? {
-        let texts = parameters.filter { $0.name == "fields" }.map(\.value)
-        guard !texts.isEmpty else { return nil }
-        let text = texts.filter { !$0.isEmpty }.joined(separator: ",")
-        // An empty selector selects nothing, which is not the same as none.
-        guard !text.isEmpty else { return JSONFieldSelector([]) }
-        do throws(JSONFieldSelectorError) {
-            return try JSONFieldSelector(parsing: text)
-        } catch {
-            throw GeneralErrorTable.fieldSelectorInvalid.error("The field selector is not valid: \(error)")
-        }
+        try JSONFieldSelector.ofParameters(parameters)
     }
 }
 

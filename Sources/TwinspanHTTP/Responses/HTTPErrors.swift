@@ -50,6 +50,22 @@ enum HTTPErrors {
             "\(what) is not served by this version.", description: "Send the request without it.")
     }
 
+    /// 400 for a query parameter of our own routes.
+    static func parameterInvalid(_ name: String, _ advice: String) -> TwinspanError {
+        parametersInvalid("The query parameter '\(name)' is not valid.", advice)
+    }
+
+    static func parametersInvalid(_ message: String, _ advice: String) -> TwinspanError {
+        TwinspanError(code: "gateway:parameter.invalid", status: 400, message: message, description: advice)
+    }
+
+    static func deadLetterNotFound(_ id: Int64) -> TwinspanError {
+        TwinspanError(
+            code: "gateway:deadletter.notfound", status: 404, message: "There is no dead letter \(id).",
+            description: "It was carried out, removed, or has grown too old; GET /devops/twinspan/deadletters lists "
+                + "those that are there.")
+    }
+
     /// `timeout` outside of 0 to 60 s.
     static let timeoutInvalid = TwinspanError(
         code: "gateway:timeout.invalid", status: 400, message: "The timeout is not between 0 and 60 seconds.",

@@ -8,6 +8,8 @@ enum Entrance: Equatable {
     case health, ready, metrics
     /// Below `/api/2`: who asks is settled before what is asked.
     case api
+    /// Below `/api/2/connections` and `/devops`: for the devops user alone.
+    case management
     case otherVersion, nothing
 
     init(_ target: RequestTarget) {
@@ -17,10 +19,11 @@ enum Entrance: Equatable {
         case 1 where target.isSegment(0, "metrics"): self = .metrics
         case 2... where target.isSegment(0, "api"):
             if target.isSegment(1, "2") {
-                self = .api
+                self = target.isSegment(2, "connections") ? .management : .api
             } else {
                 self = Int(target.raw(1)) == nil ? .nothing : .otherVersion
             }
+        case 2... where target.isSegment(0, "devops"): self = .management
         default: self = .nothing
         }
     }

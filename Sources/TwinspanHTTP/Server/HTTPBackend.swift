@@ -12,12 +12,18 @@ public struct HTTPBackend: Sendable {
     public var storeMeasures: @Sendable () -> StoreMeasures
     /// How the last reading of connection files went. Called for each `/metrics`, from any thread.
     public var lastReload: @Sendable () -> ConfigurationReload?
+    /// Manages the connections; nil where there are none to manage.
+    public var registry: (any ConnectionRegistry)?
+    public var facts: ServiceFacts
 
     public init(
         engine: TwinEngine, connections: (any ConnectionDirectory)?, authenticator: Authenticator,
         storeMeasures: @escaping @Sendable () -> StoreMeasures,
-        lastReload: @escaping @Sendable () -> ConfigurationReload? = { nil }
+        lastReload: @escaping @Sendable () -> ConfigurationReload? = { nil },
+        registry: (any ConnectionRegistry)? = nil, facts: ServiceFacts = ServiceFacts()
     ) {
+        self.registry = registry
+        self.facts = facts
         self.engine = engine
         self.connections = connections
         self.authenticator = authenticator

@@ -16,6 +16,7 @@ final class TwinResponder: HTTPResponder {
     private let settings: HTTPSettings
     private let things: ThingRequests
     private let policies: PolicyRequests
+    private let management: ManagementDoor
     private let correlationIDs: CorrelationIDs
 
     init(
@@ -25,12 +26,15 @@ final class TwinResponder: HTTPResponder {
         self.backend = backend
         self.settings = settings
         self.correlationIDs = correlationIDs
-        let calls = EngineCalls(
-            engine: backend.engine, waits: CommitWaits(engine: backend.engine, loops: loops),
-            storeCalls: BlockingCalls(threads: 2))
+        let waits = CommitWaits(engine: backend.engine, loops: loops)
+        let calls = EngineCalls(engine: backend.engine, waits: waits, storeCalls: BlockingCalls(threads: 2))
+        management = ManagementDoor(
+            backend: backend, waits: waits, loops: loops, makeID: { Self.connectionIDs.next() })
         things = ThingRequests(calls: calls)
         policies = PolicyRequests(calls: calls)
     }
+
+    private static let connectionIDs = CorrelationIDs()
 
     func respond(to request: Request, context: RequestOrigin) async throws -> Response {
         let response = try await answer(request, context)
@@ -42,6 +46,7 @@ final class TwinResponder: HTTPResponder {
         let target = RequestTarget(request.head.path ?? "/")
         switch Entrance(target) {
         case .api: return try await api(request, target, origin)
+        case .management: return try await manage(request, target, origin)
         case .health: return page(request) { Reply.json(["status": "UP"], status: 200) }
         case .ready:
             return page(request) {
@@ -106,15 +111,55 @@ final class TwinResponder: HTTPResponder {
             case .things: return try await things.retrieve(apiRequest, reply)
             }
         } catch let error as TwinspanError {
-            if reply.correlationID.isEmpty { reply.correlationID = correlationIDs.next() }
-            if error.status == 500 {
-                origin.logger.error(
-                    "request failed",
-                    metadata: ["correlation.id": "\(reply.correlationID)", "error": "\(error.code): \(error.message)"])
-            }
-            if error.status == 413 { Self.closeSoon(origin.channel) }
-            return reply.failure(error, allowed: route?.methods ?? [])
+            return failure(error, reply, origin, allowed: route?.methods ?? [])
         }
+    }
+
+    /// As `api`, for the devops user.
+    private func manage(_ request: Request, _ target: RequestTarget, _ origin: RequestOrigin) async throws -> Response {
+        let fields = RequestFields(request.headers)
+        var reply = Reply(correlationID: "", echoed: fields.echoed)
+        var route: ManagementRoute?
+        do {
+            let parameters = target.hasQuery ? try target.parameters() : []
+            reply.correlationID = correlationID(fields, parameters)
+            guard try await isDevops(fields, origin) else { return ManagementDoor.refusal(reply.correlationID) }
+            try fields.check()
+            guard target.byteCount <= RequestTarget.byteMaximum else { throw HTTPErrors.targetTooLong }
+            let found = try ManagementRoute(target)
+            route = found
+            guard found.methods.contains(request.method) else {
+                throw HTTPErrors.methodNotAllowed(request.method.rawValue, allowed: found.methods.map(\.rawValue))
+            }
+            reply.location = { "\(request.head.authority.map { "http://\($0)" } ?? "")\(target.path)" }
+            return try await management.respond(
+                to: ManagementRequest(request: request, fields: fields, parameters: parameters), found, reply)
+        } catch let error as TwinspanError {
+            return failure(error, reply, origin, allowed: route?.methods ?? [])
+        }
+    }
+
+    private func isDevops(_ fields: RequestFields, _ origin: RequestOrigin) async throws(TwinspanError) -> Bool {
+        do throws(TwinspanError) {
+            return try await principal(fields, origin).role == .devops
+        } catch {
+            guard error.status == 401 else { throw error }
+            return false
+        }
+    }
+
+    private func failure(
+        _ error: TwinspanError, _ reply: Reply, _ origin: RequestOrigin, allowed: [HTTPRequest.Method]
+    ) -> Response {
+        var reply = reply
+        if reply.correlationID.isEmpty { reply.correlationID = correlationIDs.next() }
+        if error.status == 500 {
+            origin.logger.error(
+                "request failed",
+                metadata: ["correlation.id": "\(reply.correlationID)", "error": "\(error.code): \(error.message)"])
+        }
+        if error.status == 413 { Self.closeSoon(origin.channel) }
+        return reply.failure(error, etag: error.isPrecondition ? error.etag : nil, allowed: allowed)
     }
 
     private func principal(_ fields: RequestFields, _ origin: RequestOrigin) async throws(TwinspanError) -> Principal {

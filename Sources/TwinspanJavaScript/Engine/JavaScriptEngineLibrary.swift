@@ -119,12 +119,18 @@ public struct JavaScriptEngineLibrary: @unchecked Sendable {
         collectGarbage = try symbols.function("JSSynchronousGarbageCollectForDebugging")
     }
 
-    /// Through the library's own function, not through the environment, which other threads may be reading. What the
+    /// Through the library's own functions, not through the environment, which other threads may be reading. What the
     /// user has set there stands.
     private static func setOptions(_ handle: UnsafeMutableRawPointer) {
-        guard getenv("JSC_forceRAMSize") == nil, let symbol = dlsym(handle, "jsc_options_set_size") else { return }
         typealias SetSize = @convention(c) (UnsafePointer<CChar>, UInt) -> Int32
-        _ = unsafeBitCast(symbol, to: SetSize.self)("forceRAMSize", assumedMemory)
+        typealias SetFlag = @convention(c) (UnsafePointer<CChar>, Int32) -> Int32
+        if getenv("JSC_forceRAMSize") == nil, let symbol = dlsym(handle, "jsc_options_set_size") {
+            _ = unsafeBitCast(symbol, to: SetSize.self)("forceRAMSize", assumedMemory)
+        }
+        // Running scripts ask whether they shall stop, instead of being stopped by a signal at any instruction.
+        if getenv("JSC_usePollingTraps") == nil, let symbol = dlsym(handle, "jsc_options_set_boolean") {
+            _ = unsafeBitCast(symbol, to: SetFlag.self)("usePollingTraps", 1)
+        }
     }
 }
 

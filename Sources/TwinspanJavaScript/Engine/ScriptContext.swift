@@ -10,9 +10,35 @@ struct ScriptSource: Sendable {
     /// The line of the file at which the text begins, counted from 1.
     var line: Int
 
-    /// Whether it may make promises, as far as its words tell.
-    var hasPromises: Bool {
-        ["async", "Async", "Promise", "import", "queueMicrotask"].contains { text.contains($0) }
+    /// The first word that could leave a job behind, which would run when the call is over, and its line. Nothing can
+    /// wait for such a job, and the engine aborts the process when a limit of time meets one. Without these words, and
+    /// without what the prelude takes away, a script has no way to make one: the words cannot be written with escapes.
+    var wordOfJobs: (word: String, line: Int)? {
+        let bytes = Array(text.utf8)
+        for word in ["async", "import"] {
+            let letters = Array(word.utf8)
+            var start = 0
+            while let found = bytes[start...].firstRange(of: letters) {
+                start = found.upperBound
+                let isWhole =
+                    !(found.lowerBound > 0 && Self.isOfWord(bytes[found.lowerBound - 1]))
+                    && !(start < bytes.count && Self.isOfWord(bytes[start]))
+                // A property may have the name, but what is spread with three dots is none.
+                let dots = bytes[..<found.lowerBound].reversed().prefix { $0 == UInt8(ascii: ".") }.count
+                guard isWhole, dots != 1 else { continue }
+                return (word, line + bytes[..<found.lowerBound].count { $0 == UInt8(ascii: "\n") })
+            }
+        }
+        return nil
+    }
+
+    private static func isOfWord(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "$"):
+            true
+        default: byte >= 0x80
+        }
     }
 }
 
@@ -47,7 +73,7 @@ final class ScriptContext {
         }
         (self.library, self.group, self.context) = (library, group, context)
         (self.source, self.limits) = (source, limits)
-        watch = ScriptWatch(library: library, group: group, limits: limits, hasJobs: source.hasPromises)
+        watch = ScriptWatch(library: library, group: group, limits: limits)
         guard let entries = try evaluate(ScriptPrelude.source) else { return }
         function = protected(entry, of: entries)
         describe = protected(ScriptPrelude.describe, of: entries)
@@ -212,7 +238,7 @@ final class ScriptContext {
 
     /// What has gone wrong; nil if nothing has.
     private func failure(_ exception: Value?, in source: ScriptSource) -> ScriptFailure? {
-        if let verdict = watch.verdict { return failure(verdict, wasThrown: exception != nil) }
+        if let verdict = watch.verdict { return failure(verdict) }
         guard let exception else { return nil }
         // The engine does not end what runs in conversions that C asks for, so a function of the prelude makes them.
         var another: Value?
@@ -220,7 +246,7 @@ final class ScriptContext {
             arguments.initialize(repeating: exception)
             return describe.flatMap { library.call(context, $0, nil, 1, arguments.baseAddress, &another) }
         }
-        if let verdict = watch.verdict { return failure(verdict, wasThrown: another != nil) }
+        if let verdict = watch.verdict { return failure(verdict) }
         func part(_ index: Int) -> String {
             parts.flatMap { element(index, of: $0) }.flatMap(plainText) ?? ""
         }
@@ -230,14 +256,11 @@ final class ScriptContext {
             place: place(stack: part(1), file: part(2), line: part(3), in: source))
     }
 
-    /// - Parameter wasThrown: whether the engine has ended what we called, and not one of the jobs behind it; these it
-    ///   leaves with its own exception pending.
-    private func failure(_ verdict: ScriptWatch.Verdict, wasThrown: Bool) -> ScriptFailure {
+    private func failure(_ verdict: ScriptWatch.Verdict) -> ScriptFailure {
         switch verdict {
         case .time:
             ScriptFailure(
-                kind: .time, text: "Maximum execution time of <\(limits.milliseconds)>ms was exceeded.",
-                endsContext: !wasThrown)
+                kind: .time, text: "Maximum execution time of <\(limits.milliseconds)>ms was exceeded.")
         case .memory:
             // The memory of a context comes back only with all of it.
             ScriptFailure(

@@ -24,20 +24,13 @@ final class ScriptWatch {
     private var timeOfLook: UInt64 = 0
 
     /// Seconds until a running script is looked at.
-    private let step: Double
-    private static let standardStep = 0.01
+    private static let step = 0.01
     private static let stepNanoseconds: UInt64 = 10_000_000
     private static let callsPerLook = 64
     private static let nanosecondsPerLook: UInt64 = 100_000_000
 
-    /// - Parameter hasJobs: whether the script may leave jobs of promises behind. They run after the call, and each
-    ///   begins its own time, so that a chain of short ones would never be looked at; without a step the engine asks
-    ///   all the time, for five microseconds more per call.
-    init(
-        library: JavaScriptEngineLibrary, group: JavaScriptEngineLibrary.Group, limits: ScriptLimits, hasJobs: Bool
-    ) {
+    init(library: JavaScriptEngineLibrary, group: JavaScriptEngineLibrary.Group, limits: ScriptLimits) {
         (self.library, self.group, self.limits) = (library, group, limits)
-        step = hasJobs ? 0 : Self.standardStep
         look()
         floor = baseline
         arm()
@@ -70,7 +63,7 @@ final class ScriptWatch {
     /// The limit stays set between calls: it counts from the start of each by itself.
     private func arm() {
         library.setTimeLimit(
-            group, step,
+            group, Self.step,
             { _, context in
                 // Borrowed: the owner of the watch releases the group first.
                 context.map { Unmanaged<ScriptWatch>.fromOpaque($0).takeUnretainedValue().ends() } ?? true

@@ -3,7 +3,8 @@
 // here are their deadlines, and the bytes, which are bounded.
 //
 // A record of a message is queued before anybody can settle it, and later records of it follow in the same queue. What
-// the store does not take is tried again; what it rejects with its batch is forgotten, because the broker sends it again.
+// the store does not take is tried again; what it rejects with its batch is forgotten, because the broker sends it
+// again.
 import Synchronization
 import TwinspanConnections
 import TwinspanEngine

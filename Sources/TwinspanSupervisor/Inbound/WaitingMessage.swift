@@ -1,5 +1,5 @@
-// A message some of whose signals do not end at once: they wait for acknowledgements, for the answers of devices, or for
-// a commit. It gathers their ends, on whichever threads they come, and tells the inbox when the last has.
+// A message some of whose signals do not end at once: they wait for acknowledgements, for the answers of devices, or
+// for a commit. It gathers their ends, on whichever threads they come, and tells the inbox when the last has.
 import Synchronization
 import TwinspanConnections
 import TwinspanEngine

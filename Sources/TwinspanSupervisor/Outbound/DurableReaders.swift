@@ -1,5 +1,5 @@
-// The durable targets of the process as readers of the journal: their names, where they begin, and whether anybody needs
-// the headers of events in the journal.
+// The durable targets of the process as readers of the journal: their names, where they begin, and whether anybody
+// needs the headers of events in the journal.
 import Synchronization
 import TwinspanConnections
 import TwinspanEngine
@@ -17,13 +17,13 @@ extension Target {
 /// All durable targets. Safe from any thread.
 final class DurableReaders: Sendable {
     private struct State {
+        /// Those at work, and those that will be in a moment.
         var names: Set<String> = []
-        /// Whether durable targets are about to start.
-        var isExpecting = false
-        /// Changes of the configuration that are under way: one that restarts a connection must not lose headers.
-        var changes = 0
+        var expected: Set<String> = []
+        /// Connections that are being changed: one that is only restarted must not lose headers meanwhile.
+        var held: Set<ConnectionID> = []
 
-        var needsHeaders: Bool { !names.isEmpty || isExpecting || changes > 0 }
+        var needsHeaders: Bool { !names.isEmpty || !expected.isEmpty || !held.isEmpty }
     }
 
     private let engine: TwinEngine
@@ -40,22 +40,19 @@ final class DurableReaders: Sendable {
             connection.targets.compactMap { $0.readerName(of: connection.id) }
         }
         guard !names.isEmpty else { return }
-        change { $0.isExpecting = true }
+        change { $0.expected.formUnion(names) }
         for name in names { _ = place(of: name) }
     }
 
-    /// Keeps headers on while connections are changed, if they are kept.
-    func whileChanging<Value>(_ body: () -> Value) -> Value {
-        let isKept = engine.keepsEventHeaders
-        if isKept { change { $0.changes += 1 } }
-        defer {
-            change { state in
-                state.isExpecting = false
-                if isKept { state.changes -= 1 }
-            }
-        }
-        return body()
+    /// Everything that was expected is at work, or will not be.
+    func forgetExpected() { change { $0.expected = [] } }
+
+    /// Keeps headers on, if they are kept, until `letGo`.
+    func hold(_ connection: ConnectionID) {
+        change { if $0.needsHeaders { $0.held.insert(connection) } }
     }
+
+    func letGo(_ connection: ConnectionID) { change { _ = $0.held.remove(connection) } }
 
     func claim(_ name: String) {
         engine.claimReader(name)

@@ -1,7 +1,7 @@
 // Twin events of one durable target (design: durable targets). It reads them from the journal, always, from a place of
-// its own, and goes on from there when its broker was away or the process has ended. The place moves only behind what is
-// over: confirmed by the broker, or filtered, denied or refused for good and counted. So each event goes out at least
-// once, in the order of the journal. Runs on a thread of its own; the connection's other signals go the ordinary way.
+// its own, and goes on from there when its broker was away or the process has ended. The place moves only behind what
+// is over: confirmed by the broker, or filtered, denied or refused for good and counted. So each event goes out at
+// least once, in the order of the journal. Runs on a thread of its own; other signals go the ordinary way.
 import Logging
 import Synchronization
 import TwinspanConnections
@@ -347,8 +347,8 @@ final class DurableTarget: Sendable {
         state.withLock { $0.window?.pass(record.sequence, isRecord: true) }
     }
 
-    /// The change behind a record as subscribers would have got it, but for what is as it is at present: the policy, and
-    /// the thing that extra fields are taken from. Of a thing that is gone there is only its id.
+    /// The change behind a record as subscribers would have got it, but for what is as it is at present: the policy,
+    /// and the thing that extra fields are taken from. Of a thing that is gone there is only its id.
     private func change(_ event: ThingEvent, _ record: JournalRecord, _ presence: ThingPresence) -> TwinChange {
         let headers = record.headers ?? DittoHeaders()
         let age = around.clock.now.milliseconds - event.timestamp.milliseconds

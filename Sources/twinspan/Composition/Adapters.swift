@@ -1,6 +1,8 @@
 // The registry of adapters, and what their bindings know about configurations. A new adapter is two lines here.
 import TwinspanConnections
+import TwinspanJSON
 import TwinspanMQTT
+import TwinspanProtocol
 
 enum Adapters {
     static let all: [any BrokerAdapter] = [MQTTBrokerClient()]
@@ -14,4 +16,16 @@ enum Adapters {
             }
         }
     ]
+
+    /// How definitions that come over HTTP are read: as those in files are.
+    static let reading = ConnectionReading(
+        read: { document, id in
+            do throws(TwinspanError) {
+                return .success(
+                    try ConnectionJSON.read(.object(document), id: id, rules: readingRules))
+            } catch {
+                return .failure(error)
+            }
+        },
+        write: { $0.json(.shown) }, store: { $0.json(.stored) })
 }

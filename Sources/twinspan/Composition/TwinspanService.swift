@@ -46,11 +46,7 @@ final class TwinspanService: Sendable {
             if let hint = error.hint { StandardError.write("  → \(hint)\n") }
             throw ExitCode(1)
         }
-        let fleet = ConnectionFleet(
-            environment: SupervisorEnvironment(
-                engine: engine, clock: clock, adapters: Adapters.all, logger: logger,
-                mappers: Mappers.registry,
-                payloadBytesMax: payloadBytesMax))
+        let fleet = try fleet(engine: engine, clock: clock)
         let reloader = ConnectionReloader(
             paths: connectionPaths, scripts: configuration.mappers.paths.first, fleet: fleet, logger: logger,
             grace: Self.grace)
@@ -99,6 +95,41 @@ final class TwinspanService: Sendable {
         logger.info("ended")
     }
 
+    /// All connections; those made over HTTP are read from the store, and start with those of the files.
+    private func fleet(engine: TwinEngine, clock: SystemClock) throws -> ConnectionFleet {
+        do {
+            var environment = SupervisorEnvironment(
+                engine: engine, clock: clock, adapters: Adapters.all, logger: logger,
+                mappers: Mappers.registry, payloadBytesMax: payloadBytesMax)
+            environment.reading = Adapters.reading
+            environment.secrets = try secrets()
+            environment.instance = Self.hostName
+            let fleet = ConnectionFleet(environment: environment)
+            try fleet.loadStored()
+            return fleet
+        } catch let failure as SecretsFailure {
+            StandardError.write("\(failure.description).\n  → \(failure.hint)\n")
+        } catch let failure as StoreFailure {
+            StandardError.write("the stored connections cannot be read: \(failure.description).\n")
+        }
+        engine.stop()
+        throw ExitCode(1)
+    }
+
+    /// The keys of secrets in the store, from the environment.
+    private func secrets() throws(SecretsFailure) -> SecretsAtRest? {
+        func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+        guard let key = variable(SecretsAtRest.keyVariable) else { return nil }
+        return try SecretsAtRest(key: key, oldKey: variable(SecretsAtRest.oldKeyVariable))
+    }
+
+    /// The name of the machine: what Ditto shows as the client of a connection.
+    private static var hostName: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "twinspan" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     /// The HTTP door as the one service of a group, which bounds how long open requests may take at the end.
     private func httpGroup(
         engine: TwinEngine, fleet: ConnectionFleet, store: SQLiteStore, reloader: ConnectionReloader, started: UInt64,
@@ -109,7 +140,11 @@ final class TwinspanService: Sendable {
         let service = TwinHTTPService(
             backend: HTTPBackend(
                 engine: engine, connections: fleet, authenticator: try authenticator(),
-                storeMeasures: { store.measure() }, lastReload: { [weak reloader] in reloader?.lastReload }),
+                storeMeasures: { store.measure() }, lastReload: { [weak reloader] in reloader?.lastReload },
+                registry: fleet,
+                facts: ServiceFacts(
+                    version: Version.text, clock: SystemClock(), startedAt: started,
+                    journalMaxBytes: Int64(configuration.journal.maxBytes))),
             settings: HTTPSettings(
                 host: configuration.http.host, port: configuration.http.port,
                 authenticatesMetrics: configuration.metrics.isAuthenticated), logger: logger,

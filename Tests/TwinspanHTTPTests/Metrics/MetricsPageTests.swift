@@ -12,13 +12,16 @@ struct MetricsPageTests {
         store.journalBytes = 4096
         store.journalRecords = 40
         store.fileBytes = 81920
-        let connection = try snapshot(
+        var connection = try snapshot(
             "plant", state: .failed,
             counters: [
                 .init(direction: .inbound, outcome: "received", value: 12),
                 .init(direction: .outbound, outcome: "dropped", reason: "queue \"full\"\\\n", value: 2),
                 .init(direction: .inbound, outcome: "reconnects", reason: "connection-lost", value: 3),
             ], queueDepth: 5, queueAge: 1.25)
+        connection.waitingSignals = 4
+        connection.inbox = ConnectionSnapshot.Kept(count: 2, bytes: 300, ageSeconds: 1.5)
+        connection.deadLetters = ConnectionSnapshot.Kept(count: 1, bytes: 90, ageSeconds: 60)
         var latency = Array(repeating: Int64(0), count: EngineMetrics.latencyBounds.count + 1)
         latency[0] = 2
         latency[3] = 1
@@ -78,6 +81,27 @@ struct MetricsPageTests {
         # HELP twinspan_connection_queue_age_seconds Age of the oldest message that waits.
         # TYPE twinspan_connection_queue_age_seconds gauge
         twinspan_connection_queue_age_seconds{connection="plant",type="mqtt"} 1.25
+        # HELP twinspan_connection_waiting_signals Signals whose acknowledgements or answers are awaited.
+        # TYPE twinspan_connection_waiting_signals gauge
+        twinspan_connection_waiting_signals{connection="plant",type="mqtt"} 4
+        # HELP twinspan_connection_inbox_messages Messages that wait in the inbox.
+        # TYPE twinspan_connection_inbox_messages gauge
+        twinspan_connection_inbox_messages{connection="plant",type="mqtt"} 2
+        # HELP twinspan_connection_inbox_bytes Bytes that wait in the inbox.
+        # TYPE twinspan_connection_inbox_bytes gauge
+        twinspan_connection_inbox_bytes{connection="plant",type="mqtt"} 300
+        # HELP twinspan_connection_inbox_age_seconds Age of the oldest message in the inbox.
+        # TYPE twinspan_connection_inbox_age_seconds gauge
+        twinspan_connection_inbox_age_seconds{connection="plant",type="mqtt"} 1.5
+        # HELP twinspan_connection_dead_letters Dead letters that are kept.
+        # TYPE twinspan_connection_dead_letters gauge
+        twinspan_connection_dead_letters{connection="plant",type="mqtt"} 1
+        # HELP twinspan_connection_dead_letter_bytes Bytes of the dead letters that are kept.
+        # TYPE twinspan_connection_dead_letter_bytes gauge
+        twinspan_connection_dead_letter_bytes{connection="plant",type="mqtt"} 90
+        # HELP twinspan_connection_dead_letter_age_seconds Age of the oldest dead letter.
+        # TYPE twinspan_connection_dead_letter_age_seconds gauge
+        twinspan_connection_dead_letter_age_seconds{connection="plant",type="mqtt"} 60
         # HELP twinspan_commit_seconds Time from a change to its durable commit, for the oldest of each commit.
         # TYPE twinspan_commit_seconds histogram
         twinspan_commit_seconds_bucket{le="0.0001"} 2

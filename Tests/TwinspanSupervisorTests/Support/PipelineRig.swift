@@ -21,6 +21,9 @@ final class PipelineRig: Sendable {
     let trouble: TroubleLog
     let recorder: ConnectionRecorder
 
+    /// - Parameters:
+    ///   - directory: of an earlier rig whose engine has ended, to go on with what it has stored.
+    ///   - store: its store, where that still is there.
     init(
         queueCapacity: Int = 1_000, queueBytes: Int = 1 << 20, directory: TemporaryDirectory? = nil,
         reopening store: FaultyStore? = nil, clock: ManualClock = ManualClock(),
@@ -31,11 +34,15 @@ final class PipelineRig: Sendable {
             store: try store ?? FaultyStore(try SQLiteStore(directory: self.directory.path, durability: .os)),
             clock: clock, settings: settings)
         queue = OutboundQueue(capacity: queueCapacity, byteCapacity: queueBytes)
-        let clock = rig.clock
         trouble = TroubleLog(
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), now: { clock.monotonic })
         recorder = ConnectionRecorder(
-            connection: try Self.connection(), now: { clock.now }, monotonic: { clock.monotonic })
+            // Places that are counted by themselves; a test has at most two sources.
+            connection: try Self.connection(
+                sources: [
+                    Source(addresses: ["in/#"], authorizationContext: []),
+                    Source(addresses: ["more/#"], authorizationContext: []),
+                ]), now: { clock.now }, monotonic: { clock.monotonic })
     }
 
     deinit { rig.engine.stop() }

@@ -32,6 +32,21 @@ struct ServiceSession {
         return object
     }
 
+    /// Sends a request without a body, and gives the JSON of its answer, if there is any. Ends the process with a
+    /// message when it is refused.
+    @discardableResult
+    func send(_ method: String, _ path: String) throws -> JSONObject? {
+        let answer: PlainHTTPClient.Answer
+        do throws(PlainHTTPClient.Failure) {
+            answer = try client.fetch(method, path)
+        } catch {
+            throw unreachable(error)
+        }
+        guard (200..<300).contains(answer.status) else { throw refused(answer, connection: nil) }
+        // An answer without a body has no JSON.
+        return (try? JSONValue.parse(answer.body))?.object
+    }
+
     /// Hands lines on as they come, until the end of the answer or an interrupt.
     func lines(_ path: String, connection: String, interrupt: Interrupt, _ use: ([UInt8]) -> Void) throws {
         var rest: [UInt8] = []
@@ -88,6 +103,9 @@ struct ServiceSession {
                 what: "'\(user)' may not do this at \(address)", hint: "use the user 'devops': --user devops")
         case 404 where connection != nil:
             return unknownConnection(connection ?? "")
+        case 404 where error?["error"]?.string == "gateway:deadletter.notfound":
+            return ServiceTrouble(
+                what: "there is no such dead letter at \(address)", hint: "see `twinspan deadletters ls`")
         case 404:
             return ServiceTrouble(
                 what: "\(address) does not know what was asked",
