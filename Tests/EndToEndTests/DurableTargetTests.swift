@@ -59,6 +59,12 @@ extension EndToEnd {
             try Self.waitUntil(process, "twinspan_journal_sequence ", reaches: Self.messages + Self.devices, 60)
             let behind = try Self.figure("twinspan_target_behind_events{", process)
             #expect(behind > 10_000, "only \(behind) events wait")
+            let status = try process.http(as: "devops").get("/devops/twinspan/status").json
+            let out = status.value(at: ["connections"])?.array?.first {
+                $0.value(at: ["id"])?.string == "events-out"
+            }
+            #expect(out?.value(at: ["behind", "events"])?.int64 ?? 0 > 10_000, "\(status)")
+            #expect(out?.value(at: ["behind", "ageSeconds"])?.double ?? 0 > 0)
             try cloud.start()
             try Self.waitUntilCaughtUp(process, 60)
             try events.waitForSilence(of: 0.5, 20)

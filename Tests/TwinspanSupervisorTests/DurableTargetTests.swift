@@ -74,9 +74,9 @@ struct DurableTargetTests {
         let crashed = try TemporaryDirectory(isInMemory: true)
         let second = try DurableRig(
             try PipelineRig(directory: directory, reopening: first.pipeline.rig.store, clock: clock), [out])
+        let place = try #require(try second.cursor())
         let again = try numbers(try second.confirm(10))
         #expect(again == Array(61...70))
-        let place = try #require(try second.cursor())
         try second.awaitMoment("the place") { try second.cursor() == place + 10 }
         seen += again
         seen += try numbers(try second.confirm(20))
