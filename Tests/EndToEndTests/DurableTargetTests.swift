@@ -73,9 +73,12 @@ extension EndToEnd {
 
             let journal = try Journal(data: bench.data)
             try ledger.check(journal)
-            let seen = events.messages.compactMap { SeenEvent($0) }
-            // Over all runs, because each goes on where the one before ended: no event of a thing comes for the first
-            // time behind a newer one, and none is missing.
+            try Self.checkOrder(events.messages.compactMap { SeenEvent($0) }, journal)
+        }
+
+        /// Every event of the journal was seen, and none of a thing for the first time behind a newer one: over all runs,
+        /// because each goes on where the one before ended.
+        private static func checkOrder(_ seen: [SeenEvent], _ journal: Journal) throws {
             var newest: [String: Int] = [:]
             for event in seen where event.revision > newest[event.thing] ?? 0 {
                 #expect(

@@ -6,7 +6,6 @@ import Logging
 import Synchronization
 import TwinspanConnections
 import TwinspanEngine
-import TwinspanJSON
 import TwinspanMapping
 import TwinspanProtocol
 
@@ -312,7 +311,7 @@ final class DurableTarget: Sendable {
                 "event waits", reason: error.code, ["target": "\(target)", "error": "\(error.message)"])
             return false
         }
-        let signal = OutgoingSignal.event(change(event, record, presence), event)
+        let signal = OutgoingSignal.event(record.change(event, presence, clock: around.clock), event)
         if record.origin == delivery.connectionID {
             pass(record)
             acknowledgeWeakly(signal, "The signal is not for this connection.")
@@ -345,25 +344,6 @@ final class DurableTarget: Sendable {
 
     private func pass(_ record: JournalRecord) {
         state.withLock { $0.window?.pass(record.sequence, isRecord: true) }
-    }
-
-    /// The change behind a record as subscribers would have got it, but for what is as it is at present: the policy,
-    /// and the thing that extra fields are taken from. Of a thing that is gone there is only its id.
-    private func change(_ event: ThingEvent, _ record: JournalRecord, _ presence: ThingPresence) -> TwinChange {
-        let headers = record.headers ?? DittoHeaders()
-        let age = around.clock.now.milliseconds - event.timestamp.milliseconds
-        let now = around.clock.monotonic
-        var lastText: JSONText?
-        if presence.state.text == nil {
-            var thing = JSONObject()
-            thing["thingId"] = .string(event.thingID.text)
-            thing["policyId"] = presence.state.policyID.map { .string($0.text) }
-            lastText = JSONText(.object(thing))
-        }
-        return TwinChange(
-            content: .thing(event, after: presence.state), headers: headers,
-            originator: headers[.originator]?.string, origin: record.origin, enforcer: presence.enforcer,
-            madeAt: now - min(UInt64(clamping: age) &* 1_000_000, now), lastText: lastText)
     }
 
     /// Puts the messages of a signal under way, with a receipt that tells when they are over.
@@ -434,14 +414,5 @@ final class DurableTarget: Sendable {
         guard let place else { return }
         reading.keptAt = now
         reading.keeping = around.engine.keep([.cursorPut(name: reader, sequence: place)])
-    }
-}
-
-extension JournalRecord {
-    fileprivate var time: Timestamp {
-        switch content {
-        case .thing(let event): event.timestamp
-        case .policy(let event): event.timestamp
-        }
     }
 }
