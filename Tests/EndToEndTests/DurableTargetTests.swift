@@ -76,8 +76,8 @@ extension EndToEnd {
             try Self.checkOrder(events.messages.compactMap { SeenEvent($0) }, journal)
         }
 
-        /// Every event of the journal was seen, and none of a thing for the first time behind a newer one: over all runs,
-        /// because each goes on where the one before ended.
+        /// Every event of the journal was seen, and none of a thing for the first time behind a newer one: over all
+        /// runs, because each goes on where the one before ended.
         private static func checkOrder(_ seen: [SeenEvent], _ journal: Journal) throws {
             var newest: [String: Int] = [:]
             for event in seen where event.revision > newest[event.thing] ?? 0 {

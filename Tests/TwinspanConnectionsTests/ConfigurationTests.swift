@@ -25,6 +25,8 @@ struct ConfigurationTests {
             #expect(configuration.mappers.paths == ["./mappers"])
             #expect(configuration.limits == Configuration.Limits())
             #expect(configuration.journal == Configuration.Journal())
+            #expect(configuration.inbox == Configuration.Inbox())
+            #expect(configuration.deadLetters == Configuration.DeadLetters())
             #expect(configuration.cache == Configuration.Cache())
             #expect(configuration.authentication == Authentication())
             #expect(configuration.log.level == .info && !configuration.metrics.isAuthenticated)
@@ -50,6 +52,8 @@ struct ConfigurationTests {
             limits: { thingBytes: 200kB, policyBytes: 1000, messageBytes: 1MiB }
             log: { level: debug }
             journal: { maxBytes: 1GB, maxAge: 30d }
+            inbox: { bytes: 1MB, attempts: 3, maxAge: 2h }
+            deadLetters: { bytes: 2MB, maxAge: 1d }
             cache: { bytes: 64MB }
             metrics: { authenticated: true }
             """, variables: ["PW": "123"])
@@ -71,6 +75,9 @@ struct ConfigurationTests {
         #expect(configuration.log.level == .debug && configuration.metrics.isAuthenticated)
         #expect(configuration.journal.maxBytes == 1_000_000_000)
         #expect(configuration.journal.maxAge == .seconds(30 * 86_400))
+        #expect(configuration.inbox.bytes == 1_000_000 && configuration.inbox.attempts == 3)
+        #expect(configuration.inbox.maxAge == .seconds(7200))
+        #expect(configuration.deadLetters.bytes == 2_000_000 && configuration.deadLetters.maxAge == .seconds(86_400))
         #expect(configuration.cache.bytes == 64_000_000)
     }
 
@@ -121,6 +128,9 @@ struct ConfigurationTests {
             Row("connections: [5]", "1:15", "expected text for 'connections'"),
             Row("limits: {thingBytes: lots}", "1:22", "'lots' is not a size"),
             Row("journal: {maxAge: 7days}", "1:19", "'7days' is not a duration"),
+            Row("inbox: {attempts: 0}", "1:19", "0"),
+            Row("inbox: {bytes: much}", "1:16", "'much'"),
+            Row("deadLetters: {age: 1d}", "1:15", "'age'"),
             Row("log: {level: loud}", "1:14", "unknown word 'loud' for 'level'"),
             Row("metrics: {authenticated: yes}", "1:26", "expected true or false for 'authenticated'"),
             Row("authentication: {basic: {user: a}}", "1:25", "expected a list for 'basic'"),

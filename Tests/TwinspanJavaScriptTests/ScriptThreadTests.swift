@@ -26,6 +26,22 @@ struct ScriptThreadTests {
         #expect(results.withLock { $0 } == (1...20).map { "\($0)" })
     }
 
+    @Test("a thread that has hardly run yet may use a script")
+    func newThread() throws {
+        let rig = try ScriptRig(incoming: ScriptRig.sending("t"))
+        _ = try rig.value(of: "first")
+        let results = Mutex<[String]>([])
+        for number in 0..<3 {
+            let turn = Turn {
+                // A failure is missed below.
+                let text = (try? rig.value(of: "\(number)"))??.string
+                results.withLock { $0.append(text ?? "nothing") }
+            }
+            turn.run()
+        }
+        #expect(results.withLock { $0 } == ["0", "1", "2"])
+    }
+
     @Test("mappers on threads of their own do not meet")
     func parallel() throws {
         let failures = Atomic<Int>(0)

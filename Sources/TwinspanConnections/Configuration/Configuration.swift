@@ -58,6 +58,25 @@ public struct Configuration: Sendable {
         public init() {}
     }
 
+    /// Messages that wait for acknowledgements or answers, or run again.
+    public struct Inbox: Sendable, Equatable {
+        /// Bytes that may wait per connection.
+        public var bytes = 16_000_000
+        /// How often a message is carried out at most, the first time included.
+        public var attempts = 10
+        /// How long after its arrival a message runs again at most.
+        public var maxAge = Duration.seconds(86_400)
+        public init() {}
+    }
+
+    /// How long messages are kept that cannot succeed.
+    public struct DeadLetters: Sendable, Equatable {
+        /// Bytes over all connections; older ones go first.
+        public var bytes = 64_000_000
+        public var maxAge = Duration.seconds(7 * 86_400)
+        public init() {}
+    }
+
     /// The cache of hot things.
     public struct Cache: Sendable, Equatable {
         public var bytes = 256_000_000
@@ -87,6 +106,8 @@ public struct Configuration: Sendable {
     public var limits = Limits()
     public var log = Log()
     public var journal = Journal()
+    public var inbox = Inbox()
+    public var deadLetters = DeadLetters()
     public var cache = Cache()
     public var metrics = Metrics()
 

@@ -20,6 +20,10 @@ enum ConfigurationFields {
     static let limits = Part.part("limits", .object("limits"), "Largest sizes.")
     static let log = Part.part("log", .object("log"), "What is logged.")
     static let journal = Part.part("journal", .object("journal"), "How long changes are kept.")
+    static let inbox = Part.part(
+        "inbox", .object("inbox"), "What waits for acknowledgements and answers, per connection.")
+    static let deadLetters = Part.part(
+        "deadLetters", .object("deadLetters"), "How long messages that cannot succeed are kept.")
     static let cache = Part.part("cache", .object("cache"), "The cache of hot things.")
     static let metrics = Part.part("metrics", .object("metrics"), "The metrics page.")
     static let root = FieldGroup(
@@ -27,7 +31,8 @@ enum ConfigurationFields {
         [
             http.declaration, data.declaration, durability.declaration, connections.declaration,
             mappers.declaration, policies.declaration, things.declaration, authentication.declaration,
-            limits.declaration, log.declaration, journal.declaration, cache.declaration, metrics.declaration,
+            limits.declaration, log.declaration, journal.declaration, inbox.declaration,
+            deadLetters.declaration, cache.declaration, metrics.declaration,
         ])
 
     static let host = Field<Located<String>?>.text(
@@ -51,6 +56,21 @@ enum ConfigurationFields {
     static let maxBytes = Field<Int>.size("maxBytes", default: "4GB", "Size from which the oldest changes go.")
     static let maxAge = Field<Duration>.duration("maxAge", default: "7d", "Age at which changes go.")
     static let journalGroup = FieldGroup("journal", [maxBytes.declaration, maxAge.declaration])
+
+    static let inboxBytes = Field<Int>.size(
+        "bytes", default: "16MB", "Size from which a connection takes no more messages.")
+    static let inboxAttempts = Field<Int>.integer(
+        "attempts", default: 10, in: 1...1000, "How often a message is carried out at most.")
+    static let inboxAge = Field<Duration>.duration(
+        "maxAge", default: "1d", "Age from which a message does not run again.")
+    static let inboxGroup = FieldGroup(
+        "inbox", [inboxBytes.declaration, inboxAttempts.declaration, inboxAge.declaration])
+
+    static let deadLetterBytes = Field<Int>.size(
+        "bytes", default: "64MB", "Size from which the oldest dead letters go.")
+    static let deadLetterAge = Field<Duration>.duration("maxAge", default: "7d", "Age at which dead letters go.")
+    static let deadLettersGroup = FieldGroup(
+        "deadLetters", [deadLetterBytes.declaration, deadLetterAge.declaration])
 
     static let bytes = Field<Int>.size("bytes", default: "256MB", "Memory for hot things.")
     static let cacheGroup = FieldGroup("cache", [bytes.declaration])
@@ -91,7 +111,7 @@ enum ConfigurationFields {
         "preAuthenticated", [isEnabled.declaration, from.declaration])
 
     static let groups = [
-        root, httpGroup, limitsGroup, logGroup, journalGroup, cacheGroup, metricsGroup, authenticationGroup,
-        userGroup, devopsGroup, jwtGroup, issuerGroup, preAuthenticatedGroup,
+        root, httpGroup, limitsGroup, logGroup, journalGroup, inboxGroup, deadLettersGroup, cacheGroup, metricsGroup,
+        authenticationGroup, userGroup, devopsGroup, jwtGroup, issuerGroup, preAuthenticatedGroup,
     ]
 }

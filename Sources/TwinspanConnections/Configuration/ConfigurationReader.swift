@@ -35,6 +35,15 @@ struct ConfigurationReader {
             configuration.journal.maxBytes = journal.value(Fields.maxBytes)
             configuration.journal.maxAge = journal.value(Fields.maxAge)
         }
+        part(reader, Fields.inbox, Fields.inboxGroup) { inbox in
+            configuration.inbox.bytes = inbox.value(Fields.inboxBytes)
+            configuration.inbox.attempts = inbox.value(Fields.inboxAttempts)
+            configuration.inbox.maxAge = inbox.value(Fields.inboxAge)
+        }
+        part(reader, Fields.deadLetters, Fields.deadLettersGroup) { letters in
+            configuration.deadLetters.bytes = letters.value(Fields.deadLetterBytes)
+            configuration.deadLetters.maxAge = letters.value(Fields.deadLetterAge)
+        }
         part(reader, Fields.cache, Fields.cacheGroup) { configuration.cache.bytes = $0.value(Fields.bytes) }
         part(reader, Fields.metrics, Fields.metricsGroup) {
             configuration.metrics.isAuthenticated = $0.value(Fields.isAuthenticated)

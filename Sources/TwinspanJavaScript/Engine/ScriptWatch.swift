@@ -73,7 +73,9 @@ final class ScriptWatch {
     /// Called by the engine inside a running script.
     private func ends() -> Bool {
         let now = ProcessUse.threadTime
-        let deadline = self.deadline ?? now - Self.stepNanoseconds + UInt64(limits.milliseconds) * 1_000_000
+        // The script has run for a step already. A new thread may have used less than that itself.
+        let used = min(now, Self.stepNanoseconds)
+        let deadline = self.deadline ?? now - used + UInt64(limits.milliseconds) * 1_000_000
         self.deadline = deadline
         if now >= deadline {
             verdict = .time

@@ -12,8 +12,9 @@ extension JournalRecord {
         }
     }
 
-    /// The change behind the record, whose event is given, as subscribers would have got it, but for what is as it is at
-    /// present: the policy, and the thing that extra fields are taken from. Of a thing that is gone there is only its id.
+    /// The change behind the record, whose event is given, as subscribers would have got it, but for what is as it is
+    /// at present: the policy, and the thing that extra fields are taken from. Of a thing that is gone there is only
+    /// its id.
     func change(_ event: ThingEvent, _ presence: ThingPresence, clock: any EngineClock) -> TwinChange {
         let headers = self.headers ?? DittoHeaders()
         let age = clock.now.milliseconds - event.timestamp.milliseconds

@@ -100,7 +100,10 @@ final class TwinspanService: Sendable {
         do {
             var environment = SupervisorEnvironment(
                 engine: engine, clock: clock, adapters: Adapters.all, logger: logger,
-                mappers: Mappers.registry, payloadBytesMax: payloadBytesMax)
+                mappers: Mappers.registry, payloadBytesMax: payloadBytesMax,
+                inbox: InboxSettings(
+                    bytes: configuration.inbox.bytes, attempts: configuration.inbox.attempts,
+                    age: configuration.inbox.maxAge))
             environment.reading = Adapters.reading
             environment.secrets = try secrets()
             environment.instance = Self.hostName
@@ -217,7 +220,9 @@ final class TwinspanService: Sendable {
                 policyImports: configuration.limits.policyImports, messageBytes: configuration.limits.messageBytes),
             cacheBytes: configuration.cache.bytes,
             retention: JournalRetention(
-                bytes: Int64(configuration.journal.maxBytes), age: configuration.journal.maxAge))
+                bytes: Int64(configuration.journal.maxBytes), age: configuration.journal.maxAge),
+            deadLetters: DeadLetterRetention(
+                bytes: Int64(configuration.deadLetters.bytes), age: configuration.deadLetters.maxAge))
     }
 
     /// Default directories that do not exist are no error; what was named must exist.

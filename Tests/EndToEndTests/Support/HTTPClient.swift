@@ -17,15 +17,17 @@ struct HTTPClient {
     /// `user:password`, as they stand in the credentials file.
     var login: String?
 
-    /// Sends a request and waits for the answer, at most five seconds.
-    func request(_ method: String, _ path: String, body: String? = nil) throws -> Answer {
+    /// Sends a request and waits for the answer, at most ten seconds.
+    func request(
+        _ method: String, _ path: String, body: String? = nil, contentType: String = "application/json"
+    ) throws -> Answer {
         let descriptor = try LoopbackPort.connect(to: port)
         defer { close(descriptor) }
-        var timeout = timeval(tv_sec: 5, tv_usec: 0)
+        var timeout = timeval(tv_sec: 10, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         var head = "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         if let login { head += "Authorization: Basic \(Data(login.utf8).base64EncodedString())\r\n" }
-        if let body { head += "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n" }
+        if let body { head += "Content-Type: \(contentType)\r\nContent-Length: \(body.utf8.count)\r\n" }
         let request = Array((head + "\r\n" + (body ?? "")).utf8)
         let sent = request.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
         try require(sent == request.count, "the server does not take the request")

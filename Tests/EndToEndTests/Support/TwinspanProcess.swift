@@ -15,6 +15,11 @@ final class TwinspanProcess {
         ? BrokerProcess.unavailableReason
         : "\(binary) is missing (swift build, or set TWINSPAN_BINARY): end-to-end tests are skipped"
 
+    /// Whether scripts can run. Without the library a connection with a script is refused; that is tested elsewhere.
+    static let hasScriptEngine = ["x86_64", "aarch64"].contains { machine in
+        access("/usr/lib/\(machine)-linux-gnu/libjavascriptcoregtk-4.1.so.0", R_OK) == 0
+    }
+
     static let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 
@@ -116,5 +121,16 @@ final class TwinspanProcess {
         guard let figure = line?.split(whereSeparator: { " \t".contains($0) }).dropFirst().first.flatMap({ Int($0) })
         else { throw ScenarioFailure("no \(field) in /proc/\(id)/status") }
         return figure
+    }
+
+    /// `/proc/PID/maps`: which files are mapped into the process.
+    func mappedFiles() throws -> String {
+        // A file of /proc has no size, so it is read until it ends.
+        guard let file = FileHandle(forReadingAtPath: "/proc/\(id)/maps"), let maps = try file.readToEnd() else {
+            throw ScenarioFailure("/proc/\(id)/maps cannot be read")
+        }
+        let text = String(decoding: maps, as: UTF8.self)
+        try require(text.contains("libc.so"), "/proc/\(id)/maps is not complete")
+        return text
     }
 }
