@@ -17,9 +17,10 @@ import TwinspanConnections
 /// The counters of one connection. Safe from any thread.
 ///
 /// Outbound, pairs of a signal and a target are counted, whatever number of messages they become: `offered` =
-/// `published` + `filtered` + `denied` + `dropped` + those that wait in the queue or at the broker. Announcements and
-/// answers of other connections are pairs too. Answers of the connection itself are none of them: they are `replied`
-/// once they are queued or `diverted`, and reasons of theirs begin with `reply-`.
+/// `published` + `filtered` + `denied` + `dropped` + `redelivered` + those that wait in the queue or at the broker.
+/// Only durable targets deliver again, and each time it is another pair. Announcements and answers of other connections
+/// are pairs too. Answers of the connection itself are none of them: they are `replied` once they are queued or
+/// `diverted`, and reasons of theirs begin with `reply-`.
 final class ConnectionCounters: Sendable {
     /// Outcomes without a reason, in the order in which they are shown.
     enum Outcome: Int, CaseIterable {

@@ -123,9 +123,11 @@ extension ConnectionFleet {
                 "Another command on the connection '\(id)' is being carried out.",
                 description: "Wait for its answer; GET /api/2/connections/\(id)/status tells the state.")
         }
+        environment.readers.hold(id)
     }
 
     func release(_ id: ConnectionID) {
+        environment.readers.letGo(id)
         state.withLock { _ = $0.busy.remove(id) }
     }
 

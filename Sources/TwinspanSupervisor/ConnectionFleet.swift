@@ -68,6 +68,7 @@ public final class ConnectionFleet: ConnectionRegistry {
             let others = state.stored.values.map(\.connection).filter { !named.contains($0.id) }
             state.announced = connections + others
         }
+        environment.readers.expect(state.withLock { $0.announced })
     }
 
     /// What a new configuration changed.
@@ -85,6 +86,8 @@ public final class ConnectionFleet: ConnectionRegistry {
             let wanted = Dictionary(connections.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
             let claimed = claimForApplying(wanted)
             defer { for id in claimed { release(id) } }
+            environment.readers.expect(connections)
+            defer { environment.readers.forgetExpected() }
             let leaving = state.withLock { state in
                 state.members.values.filter { Self.leaves($0, wanted: wanted[$0.connection.id]) }
             }
@@ -124,6 +127,7 @@ public final class ConnectionFleet: ConnectionRegistry {
         state.withLock { $0.interrupted.formUnion(ids) }
         for id in ids {
             while !state.withLock({ $0.busy.insert(id).inserted }) { usleep(5_000) }
+            environment.readers.hold(id)
         }
         state.withLock { $0.interrupted.subtract(ids) }
         return ids

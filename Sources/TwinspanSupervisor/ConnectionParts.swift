@@ -4,6 +4,7 @@ import Synchronization
 import TwinspanConnections
 import TwinspanEngine
 import TwinspanJSON
+import TwinspanMapping
 import TwinspanProtocol
 
 extension ConnectionSupervisor {
@@ -12,6 +13,7 @@ extension ConnectionSupervisor {
         let consumer: SessionRunner?
         let publisher: SessionRunner?
         let targets: TargetRunner?
+        let durables: [DurableTarget]
         private let connection: Connection
         private let diversions: DiversionBoard
         private let clock: any EngineClock
@@ -33,7 +35,7 @@ extension ConnectionSupervisor {
             diversions = environment.diversions
             let engine = environment.engine
             guard let adapter = environment.adapters[connection.type] else {
-                (consumer, publisher, targets, inbox) = (nil, nil, nil, nil)
+                (consumer, publisher, targets, durables, inbox) = (nil, nil, nil, [], nil)
                 return
             }
             let trouble = TroubleLog(logger: logger, now: { clock.monotonic })
@@ -49,14 +51,15 @@ extension ConnectionSupervisor {
                     onChange: onChange) : nil
             self.publisher = publisher
             if connection.targets.isEmpty, acks.claims.labels.isEmpty, answerMappers.isQuick {
-                targets = nil
+                (targets, durables) = (nil, [])
             } else {
+                let around = TargetPipeline.Surroundings(
+                    engine: engine, clock: clock, queue: queue, counters: counters, outcomes: outcomes, acks: acks,
+                    recorder: recorder, isConnected: { publisher?.snapshot.state == .open })
                 let pipeline = try TargetPipeline(
-                    connection: connection,
-                    TargetPipeline.Surroundings(
-                        engine: engine, clock: clock, queue: queue, counters: counters, outcomes: outcomes, acks: acks,
-                        recorder: recorder, isConnected: { publisher?.snapshot.state == .open }),
-                    mappers: environment.mappers)
+                    connection: connection, around, mappers: environment.mappers)
+                durables = try connection.durableTargets(
+                    around, readers: environment.readers, trouble: trouble, mappers: environment.mappers)
                 targets = TargetRunner(pipeline)
                 doorway.open(to: pipeline)
             }
@@ -91,6 +94,7 @@ extension ConnectionSupervisor {
             // A device may acknowledge as soon as the sources are open.
             claims.declareIfDue()
             targets?.start(name: "out \(id)")
+            for durable in durables { durable.start(name: "dur \(id)") }
             if connection.isDiversionTarget { targets?.join(diversions, as: id) }
             publisher?.start(name: "pub \(id)")
             inbox?.start()
@@ -107,12 +111,34 @@ extension ConnectionSupervisor {
                 _ = targets?.perform(.announcement(.ofConnection(.connectionClosed(connection.id, at: clock.now))))
             }
             targets?.stop()
+            for durable in durables { durable.stop() }
             doorway.close()
             publisher?.stop(grace: announces ? max(grace, Self.announcementPatience) : grace)
         }
 
+        /// Waits for the end of the way out; what was confirmed until then is not sent again.
+        func joinPublisher() {
+            publisher?.join()
+            for durable in durables { durable.finish() }
+        }
+
         /// How long the end waits for its announcement (spec/connectivity.md §8.8).
         private static let announcementPatience = Duration.seconds(3)
+    }
+}
+
+extension Connection {
+    /// Its targets that read the journal, not yet at work. Throws for a mapper that cannot be made.
+    fileprivate func durableTargets(
+        _ around: TargetPipeline.Surroundings, readers: DurableReaders, trouble: TroubleLog, mappers: MapperRegistry
+    ) throws(TwinspanError) -> [DurableTarget] {
+        var durables: [DurableTarget] = []
+        for (index, target) in targets.enumerated() {
+            let durable = try DurableTarget(
+                target, index: index, of: self, around, readers: readers, trouble: trouble, mappers: mappers)
+            if let durable { durables.append(durable) }
+        }
+        return durables
     }
 }
 

@@ -22,6 +22,8 @@ public struct SupervisorEnvironment: Sendable {
     public var queueBytes: Int
     /// The connections that publish answers of others.
     let diversions = DiversionBoard()
+    /// The targets that read the journal.
+    let readers: DurableReaders
     /// Bounds and pace of each connection's inbox.
     public var inbox: InboxSettings
     /// How definitions that come over HTTP are read.
@@ -38,6 +40,7 @@ public struct SupervisorEnvironment: Sendable {
     ) {
         self.inbox = inbox
         self.engine = engine
+        readers = DurableReaders(engine)
         self.clock = clock
         self.logger = logger
         self.mappers = mappers
@@ -147,7 +150,7 @@ final class ConnectionSupervisor: Sendable {
     }
 
     func joinPublisher() {
-        parts?.publisher?.join()
+        parts?.joinPublisher()
         // Only now: until its end the publisher acknowledges.
         acks.claims.release()
     }
@@ -197,6 +200,7 @@ final class ConnectionSupervisor: Sendable {
             targetCount: connection.targets.count, counters: counters.snapshot, inFlight: counters.inFlight,
             queueDepth: load.messages, queueBytes: load.bytes,
             queueAgeSeconds: load.oldestQueuedAt.map { $0 == 0 ? 0 : Self.seconds(from: $0, to: now) } ?? 0)
+        snapshot.behind = parts?.durables.map(\.behind) ?? []
         snapshot.waitingSignals = counters.waiting
         snapshot.inbox = kept(environment.engine.inboxLoad[connection.id])
         snapshot.deadLetters = kept(environment.engine.deadLetterLoad[connection.id])

@@ -36,6 +36,9 @@ final class TargetPipeline: Sendable {
     let deliveries: [TargetDelivery]
     /// The labels of the connection.
     let labels: Set<AckLabel>
+    /// Those that durable targets answer for where twin events are concerned.
+    private let durableLabels: Set<AckLabel>
+    private let hasDurableTargets: Bool
     private let turn: Mutex<Turn>
     /// Namespaces of twin events that some target wants; empty means all.
     private let namespaces: Set<String>
@@ -70,7 +73,10 @@ final class TargetPipeline: Sendable {
         labels = surroundings.acks.claims.labels
         budget = NoteBudget(surroundings.recorder, clock: surroundings.clock)
         turn = Mutex(Turn(tallies: Array(repeating: TargetTally(), count: deliveries.count)))
-        let topics = deliveries.flatMap { $0.compiled.topics(.twinEvents) }
+        let durable = deliveries.filter(\.readsJournal)
+        hasDurableTargets = !durable.isEmpty
+        durableLabels = Set(durable.compactMap(\.compiled.target.issuedAcknowledgementLabel))
+        let topics = deliveries.filter { !$0.readsJournal }.flatMap { $0.compiled.topics(.twinEvents) }
         // A topic without namespaces wants all of them, so the subscription can only narrow when every topic does.
         namespaces =
             topics.contains { $0.namespaces.isEmpty } ? [] : Set(topics.flatMap(\.namespaces))
@@ -127,7 +133,7 @@ final class TargetPipeline: Sendable {
     func wake() { doorbell.ring() }
 
     private func subscribeToEvents() -> EventSubscription? {
-        let wantsEvents = deliveries.contains { !$0.compiled.topics(.twinEvents).isEmpty }
+        let wantsEvents = deliveries.contains { !$0.readsJournal && !$0.compiled.topics(.twinEvents).isEmpty }
         guard wantsEvents || !labels.isEmpty else { return nil }
         // Who has labels hears of every event, because he acknowledges those that he does not get.
         let isNarrow = labels.isEmpty
@@ -236,7 +242,8 @@ final class TargetPipeline: Sendable {
         var isPublished = false
         var source = EnrichmentSource(read: read)
         let now = around.clock.now
-        for delivery in deliveries {
+        let isEvent = signal.kind == .twinEvents
+        for delivery in deliveries where !(isEvent && delivery.readsJournal) {
             let fate = delivery.deliver(signal, now: now, &source, &outbox)
             turn.tallies[delivery.compiled.index].add(fate)
             if wantsNotes || fate.isFailure { note(fate, signal, delivery) }
@@ -252,15 +259,19 @@ final class TargetPipeline: Sendable {
             }
         }
         guard !asked.isEmpty else { return }
+        // A durable target may publish it later: then its devices answer, or nobody does.
+        if isEvent, hasDurableTargets { isPublished = true }
         let issued = Set(deliveries.compactMap(\.compiled.target.issuedAcknowledgementLabel))
         acknowledgeWeakly(
             signal, asked.filter { issued.contains($0) ? !answered.contains($0) : !isPublished },
             "The signal is not published by the target that acknowledges it.")
     }
 
-    /// The requested labels that are those of this connection.
+    /// The requested labels that are those of this connection, and not a durable target's matter.
     private func ours(_ signal: OutgoingSignal) -> [AckLabel] {
-        labels.isEmpty ? [] : signal.requestedAcks.filter { labels.contains($0) }
+        guard !labels.isEmpty else { return [] }
+        let others = signal.kind == .twinEvents ? durableLabels : []
+        return signal.requestedAcks.filter { labels.contains($0) && !others.contains($0) }
     }
 
     private func acknowledgeWeakly(_ signal: OutgoingSignal, _ labels: [AckLabel], _ reason: String) {
@@ -269,7 +280,9 @@ final class TargetPipeline: Sendable {
 
     /// A signal found no place in the inbox. Called on the sender's thread.
     private func overflowed(_ signal: OutgoingSignal) {
+        let isEvent = signal.kind == .twinEvents
         for delivery in deliveries where !delivery.compiled.topics(signal.kind).isEmpty {
+            if isEvent, delivery.readsJournal { continue }
             around.counters.add(.offered)
             around.counters.add(.dropped, .outbound, reason: "pipeline-behind")
             around.recorder.count(.target(delivery.compiled.index), .published, isFailure: true)

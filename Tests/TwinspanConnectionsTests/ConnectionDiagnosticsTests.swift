@@ -242,9 +242,10 @@ struct ConnectionDiagnosticsTests {
         Row("{mqtt.retain: \"false\"}", "[]", "22:20", "expected an object for 'headerMapping', found a list"),
         Row("queue: 500", "queue: 0", "23:37", "'queue' must be from 1 to 1000000, not 0"),
         Row("queue: 500", "rate: 5", "23:30", "'rate' has no effect on an ordinary target", .warning),
-        Row("queue: 500", "delivery: durable, rate: 0", "23:55", "'rate' must be from 1 to 1000000, not 0"),
+        Row("queue: 500", "delivery: durable, rate: 0", "23:55", "'rate' must be from 1 to 1000000, not 0", count: 2),
+        Row("queue: 500", "delivery: durable", "20:10", "a durable target with qos 0 loses", .warning),
         Row("queue: 500", "delivery: lasting", "23:40", "unknown word 'lasting' for 'delivery'"),
-        Row("name: events, queue: 500", "delivery: durable", "23:15", "a durable target needs a name"),
+        Row("name: events, queue: 500", "delivery: durable", "23:15", "a durable target needs a name", count: 2),
         Row("name: events, queue", "nam: events, queue", "23:16", "unknown key 'nam' in 'twinspan' of target 1"),
         Row(
             "qos: 0", "qos: 0\n    issuedAcknowledgementLabel: \"sent\"",

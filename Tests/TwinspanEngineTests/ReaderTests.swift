@@ -121,4 +121,35 @@ struct ReaderTests {
         #expect(try fixture.engine.cursors() == ["claimed": 1])
         fixture.engine.stop()
     }
+
+    @Test("the present of a thing: its state and the policy it has or had, as committed; closed, it says so")
+    func presence() throws {
+        let fixture = try Fixture(bytes: 1 << 30)
+        func presence(_ id: String) throws -> ThingPresence {
+            try fixture.engine.presence(of: try ThingID(id), patience: .seconds(5))
+        }
+        try fixture.rig.run(.create, "n:t", "/", "{}")
+        #expect(try presence("n:t").state.revision == 1)
+        #expect(try presence("n:t").enforcer != nil)
+        #expect(try presence("n:none").state.revision == 0)
+        #expect(try presence("n:none").enforcer == nil)
+        // Also what only the store knows.
+        try fixture.restart()
+        try fixture.rig.run(.delete, "n:t")
+        try fixture.restart()
+        #expect(try presence("n:t").state.revision == 2)
+        #expect(try presence("n:t").state.text == nil)
+        #expect(try presence("n:t").enforcer != nil)
+        try fixture.rig.policy(.delete, "n:t")
+        #expect(try presence("n:t").enforcer == nil)
+        fixture.rig.store.state.update { $0.isDead = true }
+        _ = try fixture.rig.send(.create, "n:u", "/", "{}")
+        try fixture.rig.awaitCondition("closed") { if case .closed = $0 { true } else { false } }
+        let error = #expect(throws: TwinspanError.self) { try presence("n:t") }
+        #expect(error?.code == "things:thing.unavailable")
+        #expect(error?.status == 503)
+        fixture.rig.store.state.update { $0.isDead = false }
+        try fixture.rig.awaitCondition("open") { $0 == .open }
+        fixture.engine.stop()
+    }
 }

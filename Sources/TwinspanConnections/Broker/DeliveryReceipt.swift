@@ -46,9 +46,16 @@ public final class DeliveryReceipt: Sendable {
     public let acknowledgement: Acknowledgement?
     private let state: Mutex<State>
 
+    /// Told of the end, once, on the thread that brings it; must return at once. Returns whether it is the end: false
+    /// when the signal will be sent again. Nil when nobody wants to know.
+    public let whenSettled: (@Sendable (Failure?) -> Bool)?
+
     /// - Parameter messages: how many messages share the receipt, at least one.
-    public init(messages: Int, acknowledgement: Acknowledgement? = nil) {
+    public init(
+        messages: Int, acknowledgement: Acknowledgement? = nil, whenSettled: (@Sendable (Failure?) -> Bool)? = nil
+    ) {
         self.acknowledgement = acknowledgement
+        self.whenSettled = whenSettled
         state = Mutex(State(missing: messages))
     }
 

@@ -93,6 +93,19 @@ public final class OutboundQueue: Sendable {
         return accepted
     }
 
+    /// Adds messages whether there is room or not: for a sender that bounds what is under way by itself.
+    public func admit(_ messages: [OutboundMessage]) {
+        guard !messages.isEmpty else { return }
+        let wake = state.withLock { state -> (@Sendable () -> Void)? in
+            state.messages += messages
+            for message in messages { state.bytes += message.payload.count }
+            guard state.isReaderAsleep else { return nil }
+            state.isReaderAsleep = false
+            return state.wake
+        }
+        wake?()
+    }
+
     /// Moves up to `limit` messages, oldest first, to the end of `destination`.
     public func take(upTo limit: Int, into destination: inout [OutboundMessage]) {
         guard limit > 0 else { return }

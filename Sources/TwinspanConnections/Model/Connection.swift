@@ -280,7 +280,7 @@ public struct Target: Sendable {
     public var delivery: Delivery
     /// `twinspan: {queue: …}`: how many messages may wait for the broker; nil means the default of the queue.
     public var queueLimit: Int?
-    /// `twinspan: {rate: …}`: messages a second at which a durable target catches up; nil means as fast as it goes.
+    /// `twinspan: {rate: …}`: messages a second a durable target sends at most; nil means as fast as it goes.
     public var rateLimit: Int?
     /// The acknowledgement that the broker's confirmation issues, `{{ connection:id }}` resolved (§6.4).
     public var issuedAcknowledgementLabel: AckLabel?

@@ -35,7 +35,7 @@ enum TargetFields {
         "queue", in: 1...1_000_000, "How many messages may wait for the broker.")
     static let rate = Field<Int?>.integer(
         "rate", in: 1...1_000_000,
-        "Messages a second at which a durable target catches up; as fast as it goes if absent.")
+        "Messages a second a durable target sends at most; as fast as it goes if absent.")
     static let extensionGroup = FieldGroup(
         "target extension", [name.declaration, delivery.declaration, queue.declaration, rate.declaration])
 }

@@ -73,7 +73,7 @@ struct TargetReader {
         target.queueLimit = fields.value(TargetFields.queue)
         target.rateLimit = fields.value(TargetFields.rate)
         if target.delivery == .durable {
-            checkDurable(target, part, fields)
+            checkDurable(target, reader, part, fields)
         } else if let pair = fields.pair("rate") {
             sink.warning(
                 at: Spot(keyOf: pair), path: part.path.key("rate"), "'rate' has no effect on an ordinary target",
@@ -81,7 +81,15 @@ struct TargetReader {
         }
     }
 
-    private func checkDurable(_ target: Target, _ part: Located<YAMLNode>, _ fields: ObjectReader) {
+    private func checkDurable(
+        _ target: Target, _ reader: ObjectReader, _ part: Located<YAMLNode>, _ fields: ObjectReader
+    ) {
+        if target.qos == 0, let pair = reader.pair("qos") {
+            sink.warning(
+                at: Spot(of: pair.value), path: reader.path.key("qos"),
+                "a durable target with qos 0 loses what the broker had not read when the connection was lost",
+                hint: "say qos: 1, so that the broker confirms each message")
+        }
         if target.name?.isEmpty ?? (fields.pair("name")?.value.isNull ?? true) {
             sink.error(
                 at: Spot(of: part.value), path: part.path.key("name"), "a durable target needs a name",

@@ -47,6 +47,34 @@ public struct ConnectionSnapshot: Sendable {
     /// What somebody should know beside the state: that an id is taken twice.
     public var notes: [String] = []
 
+    /// What durable targets have still to send, in the order of the targets; empty without durable targets.
+    public var behind: [Behind] = []
+
+    /// How far a durable target is behind the journal.
+    public struct Behind: Sendable, Equatable {
+        /// The name of the target.
+        public var target: String
+        /// Journal sequences that it has not seen confirmed or has not looked at yet: at least the events it has still
+        /// to send.
+        public var events: Int64
+        /// Age in seconds of the oldest event it has still to send; 0 when there is none.
+        public var ageSeconds: Double
+        /// Journal sequences that retention had removed before they were read, since the start of the process.
+        public var missed: Int64
+        public init(target: String, events: Int64, ageSeconds: Double, missed: Int64 = 0) {
+            self.target = target
+            self.events = events
+            self.ageSeconds = ageSeconds
+            self.missed = missed
+        }
+    }
+
+    /// The events of all durable targets together, with the greatest age; nil without durable targets.
+    public var behindTogether: (events: Int64, ageSeconds: Double)? {
+        guard !behind.isEmpty else { return nil }
+        return (behind.reduce(0) { $0 + $1.events }, behind.reduce(0) { max($0, $1.ageSeconds) })
+    }
+
     /// How many messages are kept of one kind.
     public struct Kept: Sendable, Equatable {
         public var count: Int

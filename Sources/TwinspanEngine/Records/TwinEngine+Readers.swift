@@ -1,7 +1,16 @@
 // Readers of the journal: durable targets that go on from a place of their own. Their cursors hold back the trimming of
 // the journal, up to twice its size; a reader that is further behind finds that it has missed something.
 import Synchronization
-import TwinspanProtocol
+public import TwinspanPolicies
+public import TwinspanProtocol
+
+/// How a thing stands at present, for whoever sends events of its past.
+public struct ThingPresence: Sendable {
+    /// Its committed state; without text when it was deleted.
+    public let state: ThingState
+    /// The policy as it is now, or that a deleted thing had; nil when it does not exist any more.
+    public let enforcer: PolicyEnforcer?
+}
 
 extension TwinEngine {
     /// Whether the headers of events are kept in the journal, for readers that send them later. Holds for what is
@@ -35,5 +44,50 @@ extension TwinEngine {
     /// Nobody works for the reader any more; its cursor is kept for a while.
     public func releaseReader(_ name: String) {
         readerClaims.withLock { _ = $0.remove(name) }
+    }
+
+    /// The committed present of a thing that exists or has existed. May read from the store, and waits at most
+    /// `patience` for a commit that is under way: only for threads that may block. Throws `things:thing.unavailable`.
+    public func presence(of id: ThingID, patience: Duration) throws(TwinspanError) -> ThingPresence {
+        // Loads the thing, then its policy; more rounds only when one of them is let go meanwhile, or is taken back.
+        for _ in 0..<32 {
+            let failure: StoreFailure?
+            switch lookForPresence(of: id) {
+            case .closed: throw ThingErrorTable.unavailable.error()
+            case .needsThing: failure = load(id)
+            case .needsPolicy(let policyID): failure = load(policyID)
+            case .found(let presence, let ticket):
+                switch gate.wait(for: ticket, patience: patience) {
+                case .committed: return presence
+                case .pending: throw ThingErrorTable.unavailable.error("The thing was not committed in time.")
+                case .rejected: failure = nil
+                }
+            }
+            if let failure {
+                throw ThingErrorTable.unavailable.error("The store cannot be read: \(failure.description).")
+            }
+        }
+        throw ThingErrorTable.unavailable.error()
+    }
+
+    private enum PresenceLook {
+        case closed
+        case needsThing
+        case needsPolicy(PolicyID)
+        case found(ThingPresence, CommitTicket)
+    }
+
+    private func lookForPresence(of id: ThingID) -> PresenceLook {
+        shards[shardIndex(of: id)].content.withLock { content in
+            guard content.isOpen else { return .closed }
+            guard let slot = content.cache.slot(of: id) else { return .needsThing }
+            let entry = content.cache[slot]
+            guard let policyID = entry.state.policyID else {
+                return .found(ThingPresence(state: entry.state, enforcer: nil), ticket(entry.sequence))
+            }
+            guard let policy = policies.loaded(policyID) else { return .needsPolicy(policyID) }
+            let presence = ThingPresence(state: entry.state, enforcer: policy.enforcer)
+            return .found(presence, ticket(max(entry.sequence, policy.sequence)))
+        }
     }
 }

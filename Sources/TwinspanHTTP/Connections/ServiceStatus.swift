@@ -66,7 +66,7 @@ struct ServiceStatus {
         ]
         json["inbox"] = load(inbox)
         json["deadLetters"] = load(letters)
-        json["behind"] = .null
+        json["behind"] = Self.behind(snapshot)
         var counters = JSONObject()
         for counter in snapshot.counters {
             let name = "\(counter.direction.rawValue)/\(counter.outcome)"
@@ -86,6 +86,21 @@ struct ServiceStatus {
         return [
             "messages": .number(JSONNumber(load.count)), "bytes": .number(JSONNumber(load.bytes)),
             "ageSeconds": Self.rounded(age),
+        ]
+    }
+
+    /// All durable targets together, and each of them.
+    private static func behind(_ snapshot: ConnectionSnapshot) -> JSONValue {
+        guard let all = snapshot.behindTogether else { return .null }
+        let targets = snapshot.behind.map { target -> JSONValue in
+            [
+                "name": .string(target.target), "events": .number(JSONNumber(target.events)),
+                "ageSeconds": rounded(target.ageSeconds), "missed": .number(JSONNumber(target.missed)),
+            ]
+        }
+        return [
+            "events": .number(JSONNumber(all.events)), "ageSeconds": rounded(all.ageSeconds),
+            "targets": .array(targets),
         ]
     }
 

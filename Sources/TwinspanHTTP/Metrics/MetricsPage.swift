@@ -110,6 +110,23 @@ struct MetricsPage: Sendable {
                 }
             }
         }
+        writeDurableTargets(&page)
+    }
+
+    private func writeDurableTargets(_ page: inout PrometheusText) {
+        let targets = connections.flatMap { connection in
+            connection.behind.map { (labels: labels(connection) + [("target", $0.target)], behind: $0) }
+        }
+        guard !targets.isEmpty else { return }
+        page.family(
+            "twinspan_target_behind_events", .gauge, "Journal sequences that a durable target has still to deal with.")
+        for target in targets { page.sample("twinspan_target_behind_events", target.behind.events, target.labels) }
+        page.family("twinspan_target_behind_seconds", .gauge, "Age of the oldest event a durable target has to send.")
+        for target in targets { page.sample("twinspan_target_behind_seconds", target.behind.ageSeconds, target.labels) }
+        page.family(
+            "twinspan_target_missed_total", .counter,
+            "Journal sequences that retention removed before a durable target had read them.")
+        for target in targets { page.sample("twinspan_target_missed_total", target.behind.missed, target.labels) }
     }
 
     private func labels(_ connection: ConnectionSnapshot) -> [(String, String)] {

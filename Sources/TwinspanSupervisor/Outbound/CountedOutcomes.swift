@@ -65,6 +65,10 @@ final class CountedOutcomes: PublishOutcomes {
         if let receipt = message.receipt {
             guard let end = receipt.settle(failure) else { return }
             last = end.failure
+            if let whenSettled = receipt.whenSettled, !whenSettled(last) {
+                counters.add(.redelivered, .outbound, reason: last?.reason ?? "")
+                return
+            }
             if let acknowledgement = receipt.acknowledgement {
                 acks.settle(acknowledgement, target: target, failure: last?.error)
             }

@@ -40,11 +40,14 @@ struct TargetDelivery: Sendable {
     let type: ConnectionType
     /// The labels with which devices behind the connection's sources acknowledge.
     let declaredAcks: Set<AckLabel>
+    /// Whether twin events come from the journal (`DurableTarget`) and not with the commits.
+    let readsJournal: Bool
 
     init(_ compiled: CompiledTarget, of connection: Connection) {
         self.compiled = compiled
         connectionID = connection.id
         type = connection.type
+        readsJournal = compiled.target.readerName(of: connection.id) != nil
         declaredAcks = Set(connection.sources.flatMap(\.declaredAcks))
     }
 

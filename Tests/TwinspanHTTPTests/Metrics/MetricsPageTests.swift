@@ -34,6 +34,13 @@ struct MetricsPageTests {
             journalSequence: 40, store: store, isReady: false, failedLogins: 2, residentBytes: 12_345_678,
             live: (pending: 3, subscribers: 2))
         #expect(page.text.text == Self.expected)
+        var durable = page
+        durable.connections[0].behind = [.init(target: "events", events: 7, ageSeconds: 2.5, missed: 3)]
+        let labels = #"{connection="plant",type="mqtt",target="events"}"#
+        let gauges = durable.text.text
+        #expect(gauges.contains("\ntwinspan_target_behind_events\(labels) 7\n"))
+        #expect(gauges.contains("\ntwinspan_target_behind_seconds\(labels) 2.5\n"))
+        #expect(gauges.contains("\ntwinspan_target_missed_total\(labels) 3\n"))
         var reloaded = page
         reloaded.lastReload = ConfigurationReload(isSuccessful: false, epochSeconds: 1_700_000_000)
         let text = reloaded.text.text

@@ -21,14 +21,18 @@ final class PipelineRig: Sendable {
     let trouble: TroubleLog
     let recorder: ConnectionRecorder
 
-    /// - Parameter directory: of an earlier rig whose engine has ended, to go on with what it has stored.
+    /// - Parameters:
+    ///   - directory: of an earlier rig whose engine has ended, to go on with what it has stored.
+    ///   - store: its store, where that still is there.
     init(
         queueCapacity: Int = 1_000, queueBytes: Int = 1 << 20, directory: TemporaryDirectory? = nil,
-        clock: ManualClock = ManualClock()
+        reopening store: FaultyStore? = nil, clock: ManualClock = ManualClock(),
+        settings: EngineSettings = EngineRig.settings()
     ) throws {
         self.directory = try directory ?? TemporaryDirectory(isInMemory: true)
         rig = try EngineRig(
-            store: try SQLiteStore(directory: self.directory.path, durability: .os), clock: clock)
+            store: try store ?? FaultyStore(try SQLiteStore(directory: self.directory.path, durability: .os)),
+            clock: clock, settings: settings)
         queue = OutboundQueue(capacity: queueCapacity, byteCapacity: queueBytes)
         trouble = TroubleLog(
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), now: { clock.monotonic })
