@@ -32,10 +32,12 @@ struct MQTTDialler {
         case .success(let found): addresses = found
         case .failure(let end): return end.outcome
         }
+        observer.noted(.resolve, addresses.map(\.text).joined(separator: ", "))
         observer.began(.connect)
         let connectDeadline = connectTimeout.map { min(.after($0), deadline) } ?? deadline
         switch ConnectProbe.run(addresses, until: connectDeadline, control: control, wake: wake) {
         case .answered(let address):
+            observer.noted(.connect, address.peer(port: fields.port))
             return open(address, until: deadline, control: control, wake: wake, observer: observer)
         case .refused(let number): return .failed(MQTTFailure.unreachable(peer: peer, errorNumber: number))
         case .timedOut:
@@ -133,6 +135,7 @@ struct MQTTDialler {
         var step: SessionStep = fields.usesTLS ? .tls : .authenticate
         while true {
             if step == .tls, handle.isOpen, handle.isSecured {
+                if let version = handle.securityVersion { observer.noted(.tls, version) }
                 step = .authenticate
                 observer.began(step)
             }

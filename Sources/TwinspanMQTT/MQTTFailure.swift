@@ -70,7 +70,36 @@ enum MQTTFailure {
         BrokerFailure(
             step: .tls, reaction: .misconfigured, reason: "tls",
             message: "The TLS handshake with \(peer) failed" + quoted(text) + ".",
-            hint: "check 'ca', the host name in the server's certificate, and that this port expects TLS")
+            hint: "check 'ca', the host name in the server's certificate, and that this port expects TLS; "
+                + "'twinspan check' tells which")
+    }
+
+    /// What is wrong with the server's certificate.
+    static func certificate(_ finding: TLSInspection.Finding, host: String, hasAuthority: Bool) -> BrokerFailure {
+        func failure(_ reason: String, _ message: String, _ hint: String) -> BrokerFailure {
+            BrokerFailure(step: .tls, reaction: .misconfigured, reason: reason, message: message, hint: hint)
+        }
+        switch finding {
+        case .untrusted(let detail):
+            return failure(
+                "certificate-untrusted", "The certificate of '\(host)' comes from an unknown authority (\(detail)).",
+                hasAuthority
+                    ? "put the authority that signed the broker's certificate into 'ca'"
+                    : "the system does not know its authority: put its certificate into 'ca'")
+        case .expired(let time):
+            return failure(
+                "certificate-expired", "The certificate of '\(host)' has expired (\(time)).",
+                "give the broker a new certificate, or check the clock of this machine")
+        case .notYetValid(let time):
+            return failure(
+                "certificate-not-yet-valid", "The certificate of '\(host)' is valid from \(time) only.",
+                "check the clock of this machine, and the broker's certificate")
+        case .otherName(let names):
+            let owners = names.isEmpty ? "nobody" : names.prefix(5).map { "'\($0.prefix(80))'" }.joined(separator: ", ")
+            return failure(
+                "certificate-host", "The certificate is for \(owners), not '\(host)'.",
+                "use the name in the certificate as host in 'uri', or give the server a certificate for this name")
+        }
     }
 
     /// The broker's CONNACK refused us with a code of MQTT 3.1.1 (§3.2.2.3).
@@ -111,9 +140,15 @@ enum MQTTFailure {
         }
     }
 
-    /// A filter of a source was refused, or a SUBSCRIBE could not be sent.
+    /// A filter of a source was refused by the broker (codes of SUBACK from 128), or by the library.
     static func subscription(filter: String, code: Int, source: Int) -> BrokerFailure {
-        BrokerFailure(
+        guard code >= 128 else {
+            return BrokerFailure(
+                step: .subscribe, reaction: .misconfigured, reason: "subscription-refused",
+                message: "The subscription '\(filter)' of source \(source + 1) is not valid (code \(code)).",
+                hint: "write '#' only as the last level, and '+' only as a whole level", sourceIndex: source)
+        }
+        return BrokerFailure(
             step: .subscribe, reaction: .misconfigured, reason: "subscription-refused",
             message: "The broker refused the subscription '\(filter)' of source \(source + 1) (code \(code)).",
             hint: "check the broker's access rules for this user", sourceIndex: source)

@@ -8,8 +8,8 @@ struct MQTTProbe {
     let fields: MQTTFields
     let timeout: Duration
 
-    /// What the TCP connection may take (spec/connectivity.md §8.3).
-    static let connectTimeout = Duration.seconds(2)
+    /// What the TCP connection may take: 2 s of the 10 s of a dry run (spec/connectivity.md §8.3).
+    private var connectTimeout: Duration { timeout / 5 }
 
     /// Blocks the calling thread.
     func run(observer: any SessionObserver) -> SessionEnd {
@@ -21,17 +21,47 @@ struct MQTTProbe {
         own.will = nil
         let dialler = MQTTDialler(
             fields: own, clientID: "twinspan-\(UInt64.random(in: .min ... .max))", timeout: timeout, sendMaximum: 1,
-            connectTimeout: Self.connectTimeout)
+            connectTimeout: connectTimeout)
         switch dialler.dial(control: control, wake: wake, observer: observer) {
         case .stopped: return .stopped
-        case .failed(let failure): return .failed(failure)
+        case .failed(let failure):
+            return .failed(failure.step == .tls ? explained(failure, until: deadline, control, wake) : failure)
         case .connected(let handle):
             defer { handle.release() }
             if let failure = subscribe(handle, until: deadline, observer: observer) { return .failed(failure) }
-            handle.sayGoodbye(until: min(deadline, .after(.seconds(1))))
+            if !fields.isCleanSession, fields.subscriptions.contains(where: { $0.qos > 0 }) {
+                observer.noted(.serve, Self.limitHint)
+            }
             observer.opened()
+            handle.sayGoodbye(until: min(deadline, .after(.seconds(1))))
             return .stopped
         }
+    }
+
+    private static let limitHint =
+        "while this service is away the broker keeps messages for it only within its own limits: Mosquitto 1,000 per "
+        + "session unless max_queued_messages says otherwise, and it drops the rest without an error"
+
+    /// Finds out what is wrong with the certificate, which the library does not say.
+    private func explained(
+        _ failure: BrokerFailure, until deadline: Deadline, _ control: SessionControl, _ wake: WakeSignal
+    ) -> BrokerFailure {
+        let fields = fields
+        let patience = connectTimeout
+        let call = AbandonableCall.run(until: deadline, control: control, wake: wake) { () -> TLSInspection.Finding? in
+            // One that resolves no longer leaves the failure as it is.
+            guard case .success(let addresses) = HostAddress.resolve(fields.host, port: fields.port) else { return nil }
+            for address in addresses {
+                let inspection = TLSInspection(
+                    host: fields.host, address: address, trustedCertificates: fields.trustedCertificates,
+                    patience: patience)
+                if let finding = inspection.run() { return finding }
+            }
+            return nil
+        }
+        guard fields.validatesCertificates, case .finished(let finding?) = call else { return failure }
+        return MQTTFailure.certificate(
+            finding, host: fields.host, hasAuthority: fields.trustedCertificates != nil)
     }
 
     /// Asks for what the sources read, with QoS 0: the broker then keeps nothing for us. Shared subscriptions are left
@@ -40,10 +70,17 @@ struct MQTTProbe {
         _ handle: MosquittoHandle, until deadline: Deadline, observer: any SessionObserver
     ) -> BrokerFailure? {
         var unanswered: [(id: Int, source: Int, filters: [String])] = []
+        var tried: [String] = []
+        let shared = fields.subscriptions.flatMap(\.filters).filter { $0.hasPrefix("$share/") }
+        if !shared.isEmpty {
+            observer.noted(.serve, "shared subscriptions are not tried: \(shared.joined(separator: ", "))")
+        }
+        defer { if !tried.isEmpty { observer.noted(.subscribe, tried.joined(separator: ", ")) } }
         for (source, subscription) in fields.subscriptions.enumerated() {
             let filters = subscription.filters.filter { !$0.hasPrefix("$share/") }
             guard !filters.isEmpty else { continue }
             if unanswered.isEmpty { observer.began(.subscribe) }
+            filters.forEach { tried.append($0) }
             do {
                 unanswered.append((try handle.subscribe(filters, qos: 0), source, filters))
             } catch {

@@ -12,6 +12,8 @@ public final class BrokerProcess: @unchecked Sendable {
         public var isPersistent = false
         /// Host name of a certificate with which the broker speaks TLS; nil means it does not.
         public var tlsHost: String?
+        /// Whether that certificate was valid until yesterday.
+        public var isCertificateExpired = false
         /// Further lines of the configuration file.
         public var lines: [String] = []
         public init() {}
@@ -37,7 +39,9 @@ public final class BrokerProcess: @unchecked Sendable {
         port = try LoopbackPort.free()
         directory = try BrokerProcess.makeDirectory()
         let directory = directory
-        certificate = try settings.tlsHost.map { try TestCertificate(host: $0, directory: directory) }
+        certificate = try settings.tlsHost.map {
+            try TestCertificate(host: $0, directory: directory, isExpired: settings.isCertificateExpired)
+        }
         var lines = [
             "listener \(port) 127.0.0.1", "allow_anonymous \(settings.users.isEmpty)", "max_queued_messages 0",
             "log_type all", "log_timestamp_format %H:%M:%S",

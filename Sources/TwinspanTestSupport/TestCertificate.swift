@@ -13,8 +13,8 @@ public struct TestCertificate: Sendable {
     public let certificatePath: String
     public let keyPath: String
 
-    /// Makes an authority and a server certificate for a host name, valid for a day.
-    public init(host: String, directory: String) throws {
+    /// Makes an authority and a server certificate for a host name, valid for a day, or until yesterday.
+    public init(host: String, directory: String, isExpired: Bool = false) throws {
         let at = { (name: String) in "\(directory)/\(name)" }
         func run(_ arguments: String...) throws {
             let child = try ChildProcess([TestCertificate.program] + arguments, logPath: at("openssl.log"))
@@ -28,6 +28,15 @@ public struct TestCertificate: Sendable {
             "req", "-x509", key[0], key[1], key[2], key[3], key[4], key[5], key[6], "-keyout", at("server.key"), "-out",
             at("server.pem"), "-subj", "/CN=\(host)", "-addext", "subjectAltName=DNS:\(host)", "-addext",
             "basicConstraints=critical,CA:false", "-CA", at("ca.pem"), "-CAkey", at("ca.key"))
+        if isExpired {
+            // `req` makes no certificate of the past; `x509` signs a request with any number of days.
+            try run(
+                "req", "-new", "-key", at("server.key"), "-out", at("server.csr"), "-subj", "/CN=\(host)", "-addext",
+                "subjectAltName=DNS:\(host)")
+            try run(
+                "x509", "-req", "-in", at("server.csr"), "-CA", at("ca.pem"), "-CAkey", at("ca.key"), "-days", "-1",
+                "-copy_extensions", "copy", "-out", at("server.pem"))
+        }
         authority = try String(contentsOfFile: at("ca.pem"), encoding: .utf8)
         certificatePath = at("server.pem")
         keyPath = at("server.key")

@@ -35,9 +35,10 @@ struct Twinspan: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            ServeCommand.self, LintCommand.self, MapCommand.self, ParseCommand.self, SimulateCommand.self,
-            InitCommand.self, SchemaCommand.self, ImportCommand.self, StatusCommand.self, LogsCommand.self,
-            TapCommand.self, DeadLettersCommand.self, HashPasswordCommand.self, DemoCommand.self,
+            ServeCommand.self, LintCommand.self, CheckCommand.self, MapCommand.self, TestCommand.self,
+            ParseCommand.self, SimulateCommand.self, InitCommand.self, SchemaCommand.self, ImportCommand.self,
+            StatusCommand.self, LogsCommand.self, TapCommand.self, DeadLettersCommand.self, HashPasswordCommand.self,
+            DemoCommand.self,
         ])
 }
 

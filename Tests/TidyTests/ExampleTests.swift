@@ -21,6 +21,32 @@ struct ExampleTests {
         #expect(!answer.output.contains("warning"), "\(answer.output)")
     }
 
+    @Test("the test cases of the example connections pass", .enabled(if: program != nil, "twinspan is not built"))
+    func tested() throws {
+        let answer = try #require(Self.program).run(["test", "connections"])
+        #expect(answer.status == 0 && answer.output.contains("4 cases in 2 files passed"), "\(answer.output)")
+    }
+
+    @Test("the test cases of the documentation pass", .enabled(if: program != nil, "twinspan is not built"))
+    func documentedCases() throws {
+        let program = try #require(Self.program)
+        let page = SourceTree.read("docs/testing-mappings.md").text
+        let block = try #require(page.components(separatedBy: "```yaml\n").dropFirst().first)
+        let cases = block.components(separatedBy: "```")[0].components(separatedBy: "\n\n")
+        try #require(cases.count == 2)
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("twinspan-cases-\(getpid())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for (name, text) in zip(["telemetry-in", "events-out"], cases) {
+            let connection = SourceTree.read("connections/\(name).yaml").text
+            try connection.write(
+                to: folder.appendingPathComponent("\(name).yaml"), atomically: true, encoding: .utf8)
+            try text.write(to: folder.appendingPathComponent("\(name).test.yaml"), atomically: true, encoding: .utf8)
+        }
+        let answer = program.run(["test", folder.path])
+        #expect(answer.status == 0 && answer.output.contains("2 cases in 2 files passed"), "\(answer.output)")
+    }
+
     @Test("each connection in the documentation has no error", .enabled(if: program != nil, "twinspan is not built"))
     func documented() throws {
         let program = try #require(Self.program)

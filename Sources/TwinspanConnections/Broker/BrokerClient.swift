@@ -58,6 +58,13 @@ public protocol SessionObserver: AnyObject, Sendable {
     func opened()
     /// A subscription or publication problem that does not end the session.
     func warned(_ failure: BrokerFailure)
+    /// What a step has found, for people: the addresses of a host, the one that answered. Of `serve` it is a hint.
+    func noted(_ step: SessionStep, _ text: String)
+}
+
+extension SessionObserver {
+    /// Most observers are told enough by the steps.
+    public func noted(_ step: SessionStep, _ text: String) {}
 }
 
 /// The steps of a session, in the order in which they are taken and named in status and `check`.

@@ -122,7 +122,7 @@ public enum ConnectionFiles {
         var files: [String] = []
         for path in paths {
             switch environment.files.kind(of: path) {
-            case .file: files.append(path)
+            case .file: if !CaseFiles.isCaseFile(path) { files.append(path) }
             case .directory:
                 do {
                     let names = try environment.files.entries(of: path).filter(isConnectionFile).sorted()
@@ -142,6 +142,7 @@ public enum ConnectionFiles {
     /// Whether a file in a directory is meant to hold connections.
     static func isConnectionFile(_ name: String) -> Bool {
         !name.hasPrefix(".") && !name.hasPrefix("#") && endings.contains(where: name.hasSuffix)
+            && !CaseFiles.isCaseFile(name)
     }
 }
 

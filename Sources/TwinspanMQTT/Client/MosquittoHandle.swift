@@ -175,6 +175,13 @@ final class MosquittoHandle: @unchecked Sendable {
         return OpenSSLCalls.isHandshakeDone(ssl)
     }
 
+    /// The version of TLS that was agreed on, e.g. `TLSv1.3`; nil without TLS.
+    var securityVersion: String? {
+        assertOwner()
+        guard let pointer, let ssl = mosquitto_ssl_get(pointer) else { return nil }
+        return OpenSSLCalls.version(ssl)
+    }
+
     /// Stops listening to the library's log, which costs a formatted line per packet. For when the connection stands.
     func silence() {
         assertOwner()
@@ -309,7 +316,7 @@ struct MosquittoRefusal: Error, Equatable {
 }
 
 /// A file without a name that holds `text`; -1 on failure. It vanishes with its descriptor.
-private func unlinkedFile(with text: String) -> Int32 {
+func unlinkedFile(with text: String) -> Int32 {
     var path = Array("/tmp/twinspan-ca-XXXXXX".utf8CString)
     let descriptor = mkstemp(&path)
     guard descriptor >= 0 else { return -1 }

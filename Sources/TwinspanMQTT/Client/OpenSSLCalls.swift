@@ -1,4 +1,4 @@
-// Three functions of OpenSSL, found at run time in the copy that libmosquitto itself has loaded. Linking OpenSSL for
+// Four functions of OpenSSL, found at run time in the copy that libmosquitto itself has loaded. Linking OpenSSL for
 // them would add a dependency and could bring a second version of it into the process.
 import Glibc
 
@@ -9,6 +9,8 @@ enum OpenSSLCalls {
 
     private static let pendingFunction: Query? = symbol("SSL_pending").map { unsafeBitCast($0, to: Query.self) }
     private static let doneFunction: Query? = symbol("SSL_is_init_finished").map { unsafeBitCast($0, to: Query.self) }
+    private typealias Words = @convention(c) (UnsafeMutableRawPointer) -> UnsafePointer<CChar>?
+    private static let versionFunction: Words? = symbol("SSL_get_version").map { unsafeBitCast($0, to: Words.self) }
     private static let writeFunction: Write? = symbol("SSL_write").map { unsafeBitCast($0, to: Write.self) }
 
     /// Whether the library was built with a TLS layer we can drive.
@@ -21,6 +23,11 @@ enum OpenSSLCalls {
 
     static func isHandshakeDone(_ ssl: UnsafeMutableRawPointer) -> Bool {
         doneFunction.map { $0(ssl) != 0 } ?? true
+    }
+
+    /// The version of the protocol, e.g. `TLSv1.3`.
+    static func version(_ ssl: UnsafeMutableRawPointer) -> String? {
+        versionFunction?(ssl).map { String(cString: $0) }
     }
 
     /// Writes all of `bytes`, or reports that it could not.

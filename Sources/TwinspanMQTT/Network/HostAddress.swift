@@ -9,6 +9,9 @@ struct HostAddress: Sendable, Equatable {
     /// The address as text without port, e.g. `192.0.2.10` or `2001:db8::1`; resolves to itself.
     let text: String
 
+    /// `192.0.2.10:1883` or `[2001:db8::1]:1883`.
+    func peer(port: Int) -> String { text.contains(":") ? "[\(text)]:\(port)" : "\(text):\(port)" }
+
     /// Why a name has no address.
     struct ResolutionFailure: Error, Equatable, Sendable {
         /// Whether asking again later may help, e.g. because no name server answered.

@@ -13,6 +13,15 @@ public struct MessageTrace: Sendable {
     /// The steps, in the order in which they are taken.
     public enum StepKind: String, Sendable {
         case message, mapped, authorised, headers, acks, enforced, command
+        /// Of a target only.
+        case signal, topic, enriched, addressed
+    }
+
+    /// A signal that would go to the engine.
+    public struct TracedSignal: Sendable {
+        public let envelope: Envelope
+        /// Whether the pipeline has made its correlation id, because nobody gave one.
+        public let isCorrelationIDMade: Bool
     }
 
     /// One step. A message that becomes several signals repeats the steps after `mapped` for each of them.
@@ -35,6 +44,8 @@ public struct MessageTrace: Sendable {
     public private(set) var steps: [Step] = []
     /// The commands that would go to the engine, e.g. `modify org.plant:pump-7`.
     public private(set) var commands: [String] = []
+    /// The same, as envelopes.
+    public private(set) var signals: [TracedSignal] = []
 
     /// Whether no step failed. A mapper that drops the message is no failure.
     public var isSuccess: Bool { steps.allSatisfy { $0.failure == nil } }
@@ -45,11 +56,13 @@ public struct MessageTrace: Sendable {
     ///   - payload: the message's bytes.
     ///   - address: where it was published; for MQTT the topic.
     ///   - qos: the quality of service it would arrive with, 0…2.
+    ///   - headers: those of the message's transport.
     ///   - sourceIndex: counted from 0; must be one of the connection's sources.
     ///   - payloadBytesMax: the greatest payload the pipeline takes.
     public init(
-        payload: [UInt8], address: String, qos: UInt8, connection: Connection, sourceIndex: Int,
-        clock: any EngineClock, payloadBytesMax: Int = 1 << 20, mappers: MapperRegistry = .builtIn
+        payload: [UInt8], address: String, qos: UInt8, headers: [(name: String, value: String)] = [],
+        connection: Connection, sourceIndex: Int, clock: any EngineClock, payloadBytesMax: Int = 1 << 20,
+        mappers: MapperRegistry = .builtIn
     ) throws(TwinspanError) {
         let batch = MessageBatch()
         var addressText = address
@@ -57,13 +70,15 @@ public struct MessageTrace: Sendable {
             payload.withUnsafeBytes { payloadBytes in
                 batch.append(
                     address: UnsafeRawBufferPointer(addressBytes), payload: payloadBytes, source: sourceIndex, qos: qos,
-                    isRetained: false)
+                    isRetained: false, headers: headers)
             }
         }
         let stages = try InboundStages(connection, payloadBytesMax: payloadBytesMax, mappers: mappers)
         let source = stages.sources[sourceIndex]
         let transport = TransportHeaders(batch.messages[0], in: batch, isMQTT: stages.isMQTT, readsAddress: true)
-        note(.message, "\(address), \(payload.count) bytes, qos \(qos)")
+        note(
+            .message, "\(address), \(payload.count) bytes, qos \(qos)",
+            details: headers.map { "\($0.name): \(Self.shortened($0.value))" })
         payload.withUnsafeBytes { bytes in
             var passage = InboundPassage(source, transport, payload: bytes, now: clock.now)
             do throws(TwinspanError) {
@@ -126,6 +141,10 @@ public struct MessageTrace: Sendable {
             try signal.checkIsAcceptedFromOutside()
             try SignalCheck.check(signal)
             commands.append(Self.summary(signal))
+            let isGiven =
+                mapped.headers.acceptedFromOutside()[.correlationID] != nil
+                || passage.source.source.headerMapping.contains { $0.name == KnownHeader.correlationID.rawValue }
+            signals.append(TracedSignal(envelope: draft.envelope, isCorrelationIDMade: !isGiven))
         } catch {
             if draft.stage != .command { tell(draft, passage) }
             fail(
@@ -205,7 +224,8 @@ public struct MessageTrace: Sendable {
         headers.entries.map { "\($0.name) \(shortened($0.value.string ?? $0.value.text))" }.joined(separator: "  ")
     }
 
-    private static func shortened(_ text: String) -> String {
+    /// A text for a line.
+    static func shortened(_ text: String) -> String {
         text.count <= 60 ? text : text.prefix(57) + "…"
     }
 }

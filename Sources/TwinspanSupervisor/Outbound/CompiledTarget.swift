@@ -110,7 +110,7 @@ struct CompiledTarget: Sendable {
 
 extension TargetTopic {
     /// The topic as it is shown: decoded values in the order of §1.5.1.
-    fileprivate var canonicalText: String {
+    var canonicalText: String {
         var parameters: [String] = []
         if !namespaces.isEmpty { parameters.append("namespaces=" + namespaces.joined(separator: ",")) }
         if let filter { parameters.append("filter=" + filter.text) }

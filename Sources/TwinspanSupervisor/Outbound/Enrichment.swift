@@ -22,6 +22,7 @@ struct EnrichmentSource {
     mutating func thing(
         of signal: OutgoingSignal, for reader: AuthorizationContext
     ) throws(TwinspanError) -> JSONValue {
+        if case .given(let signal) = signal { return signal.thing ?? .object(JSONObject()) }
         let known = self.known ?? load(signal)
         self.known = known
         do throws(TwinspanError) {

@@ -11,6 +11,8 @@ import TwinspanProtocol
 enum OutgoingSignal: Sendable {
     case event(TwinChange, ThingEvent)
     case live(LiveSignal)
+    /// Nobody has sent it: `twinspan map` and test cases.
+    case given(GivenSignal)
 
     /// The kind of topic that carries it.
     var kind: TargetTopic.Kind {
@@ -22,6 +24,7 @@ enum OutgoingSignal: Sendable {
             case .liveCommands: .liveCommands
             case .liveEvents: .liveEvents
             }
+        case .given(let signal): signal.kind
         }
     }
 
@@ -29,6 +32,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(_, let event): event.thingID
         case .live(let signal): signal.thingID
+        case .given(let signal): signal.thingID
         }
     }
 
@@ -36,6 +40,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(_, let event): event.path
         case .live(let signal): signal.path
+        case .given(let signal): signal.envelope.path
         }
     }
 
@@ -43,6 +48,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(_, let event): event.value
         case .live(let signal): signal.value
+        case .given(let signal): signal.envelope.value
         }
     }
 
@@ -50,6 +56,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(_, let event): event.topic
         case .live(let signal): signal.topic
+        case .given(let signal): signal.envelope.topic
         }
     }
 
@@ -58,6 +65,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(let change, _): change.eventHeaders
         case .live(let signal): signal.headers
+        case .given(let signal): signal.envelope.headers
         }
     }
 
@@ -65,6 +73,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(let change, _): change.headers.correlationID
         case .live(let signal): signal.correlationID
+        case .given(let signal): signal.envelope.headers.correlationID
         }
     }
 
@@ -72,6 +81,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(let change, _): change.originator
         case .live(let signal): signal.originator
+        case .given(let signal): signal.envelope.headers.text(.originator)
         }
     }
 
@@ -79,6 +89,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event: .twin
         case .live: .live
+        case .given(let signal): signal.kind == .twinEvents ? .twin : .live
         }
     }
 
@@ -86,7 +97,7 @@ enum OutgoingSignal: Sendable {
     var madeAt: UInt64 {
         switch self {
         case .event(let change, _): change.madeAt
-        case .live: 0
+        case .live, .given: 0
         }
     }
 
@@ -94,11 +105,16 @@ enum OutgoingSignal: Sendable {
     var requestedAcks: [AckLabel] {
         switch self {
         case .event(let change, _):
-            guard change.headers[.requestedAcks] != nil else { return [] }
-            // Whoever asked wrongly was told so when he asked; what is left over here asks nobody for anything.
-            return ((try? change.headers.requestedAcks) ?? []).filter { !$0.isBuiltIn }
+            return Self.customAcks(change.headers)
         case .live(let signal): return signal.requestedAcks
+        case .given(let signal): return Self.customAcks(signal.envelope.headers)
         }
+    }
+
+    private static func customAcks(_ headers: DittoHeaders) -> [AckLabel] {
+        guard headers[.requestedAcks] != nil else { return [] }
+        // Whoever asked wrongly was told so when he asked; what is left over here asks nobody for anything.
+        return ((try? headers.requestedAcks) ?? []).filter { !$0.isBuiltIn }
     }
 
     /// Whether its sender waits for the answer of a device.
@@ -106,6 +122,8 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event: false
         case .live(let signal): signal.kind != .liveEvents && signal.headers.isResponseRequired
+        case .given(let signal):
+            [.liveCommands, .liveMessages].contains(signal.kind) && signal.envelope.headers.isResponseRequired
         }
     }
 
@@ -114,6 +132,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(let change, let event): change.envelopeBytes(of: event)
         case .live(let signal): signal.envelopeBytes
+        case .given(let signal): signal.envelope.bytes
         }
     }
 
@@ -121,6 +140,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(let change, let event): event.envelope(headers: change.eventHeaders)
         case .live(let signal): signal.envelope
+        case .given(let signal): signal.envelope
         }
     }
 
@@ -128,6 +148,7 @@ enum OutgoingSignal: Sendable {
     func view(for reader: AuthorizationContext) -> EventView {
         switch self {
         case .live(let signal): return signal.view(for: reader)
+        case .given: return .full
         case .event(let change, let event):
             guard let enforcer = change.enforcer else { return .none }
             let namespace = event.thingID.namespace
@@ -152,6 +173,10 @@ enum OutgoingSignal: Sendable {
         if case .event(_, let event) = self {
             object["_revision"] = .number(JSONNumber(event.revision))
             object["_modified"] = .string(event.timestamp.iso8601)
+        }
+        if case .given(let signal) = self {
+            if let revision = signal.envelope.revision { object["_revision"] = .number(JSONNumber(revision)) }
+            if let timestamp = signal.envelope.timestamp { object["_modified"] = .string(timestamp) }
         }
         return .object(object)
     }

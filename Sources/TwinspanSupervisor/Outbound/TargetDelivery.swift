@@ -144,7 +144,8 @@ struct TargetDelivery: Sendable {
             label: label, thingID: signal.thingID, channel: signal.channel, correlationID: correlationID)
     }
 
-    private func payload(_ signal: OutgoingSignal, value: JSONText?, extra: JSONObject?) -> [UInt8] {
+    /// What goes to the mappers: the signal in its readable part, with its extra fields.
+    func payload(_ signal: OutgoingSignal, value: JSONText?, extra: JSONObject?) -> [UInt8] {
         var labels: [AckLabel]?
         if target.issuedAcknowledgementLabel != nil {
             // Others see only what they can answer: labels of the devices behind this connection.

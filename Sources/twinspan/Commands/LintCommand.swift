@@ -9,7 +9,8 @@ struct LintCommand: ParsableCommand {
         commandName: "lint",
         abstract: "Check connection files without a network.",
         discussion: """
-            Reports all problems at once as file:line:column. Exit code 0: no errors, 1: errors, 2: wrong usage.
+            Checks connections and the test cases beside them. Reports all problems at once as \
+            file:line:column. Exit code 0: no errors, 1: errors, 2: wrong usage.
 
             Examples:
               twinspan lint
@@ -26,10 +27,15 @@ struct LintCommand: ParsableCommand {
     var mappers = "./mappers"
 
     func run() throws {
+        let paths = paths.isEmpty ? ["./connections"] : paths
         let loaded = ConnectionFiles.load(
-            paths: paths.isEmpty ? ["./connections"] : paths, rules: Adapters.bindingRules, mappers: Mappers.rules,
-            scripts: mappers)
-        let report = DiagnosticReport(loaded.diagnostics + loaded.notes, fileCount: loaded.files.count)
+            paths: paths, rules: Adapters.bindingRules, mappers: Mappers.rules, scripts: mappers)
+        // Paths that lead nowhere have been reported; of a broken connection only the connection is worth a line.
+        let cases = CaseFiles.load(
+            paths: loaded.files + paths.filter(CaseFiles.isCaseFile), rules: Adapters.bindingRules,
+            mappers: Mappers.rules, scripts: mappers)
+        let report = DiagnosticReport(
+            loaded.diagnostics + cases.diagnostics + loaded.notes, fileCount: loaded.files.count + cases.files.count)
         if json {
             StandardOutput.write(report.json.text + "\n")
         } else {

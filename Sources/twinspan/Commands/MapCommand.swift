@@ -1,4 +1,5 @@
-// `twinspan map`: shows what a source makes of a message, step by step. No network, nothing is stored.
+// `twinspan map`: shows what a source makes of a message, or a target of an event, step by step. No network, nothing is
+// stored.
 import ArgumentParser
 import Glibc
 import TwinspanConnections
@@ -9,14 +10,16 @@ import TwinspanSupervisor
 struct MapCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "map",
-        abstract: "Show what a source makes of a message, step by step.",
+        abstract: "Show what a source makes of a message, or a target of an event, step by step.",
         discussion: """
-            Reads the payload from the standard input and takes it through the pipeline of a source. Nothing is sent \
-            and nothing is stored. Exit code 0: the message would be taken, 1: a step fails, 2: wrong usage.
+            Reads a payload from the standard input and takes it through the pipeline of a source. With --target it \
+            reads a Ditto Protocol message and takes it through the pipeline of a target, which may see all of it; \
+            'extra' in the message holds what is known of the thing. Nothing is sent and nothing is stored. Exit code \
+            0: no step fails, 1: a step fails, 2: wrong usage.
 
             Examples:
               twinspan map connections/telemetry-in.yaml --address telemetry/demo:sensor-01 < message.json
-              twinspan map connections/plant.yaml --connection plant --source 2 --json < message.json
+              twinspan map connections/events-out.yaml --target 1 --json < event.json
             """)
 
     @Argument(help: ArgumentHelp("The file with the connection.", valueName: "CONNECTION.yaml"))
@@ -25,31 +28,68 @@ struct MapCommand: ParsableCommand {
     @Option(name: .long, help: "The id of the connection; needed when the file holds several.")
     var connection: String?
 
-    @Option(name: .long, help: "Which source, counted from 1.")
-    var source = 1
+    @Option(name: .long, help: "Which source gets the message, counted from 1; the first unless there is --target.")
+    var source: Int?
+
+    @Option(name: .long, help: "Which target gets the event, counted from 1.")
+    var target: Int?
+
+    @Option(name: .long, help: ArgumentHelp("A header of the message; may be repeated.", valueName: "name=value"))
+    var header: [String] = []
 
     @Option(name: .long, help: "Where the message was published; the source's address unless that has wildcards.")
     var address: String?
 
     @Option(name: .long, help: "The quality of service it arrives with, 0 to 2.")
-    var qos = 1
+    var qos: Int?
 
     @Flag(help: "Print the steps as JSON.")
     var json = false
 
     func validate() throws {
-        guard (0...2).contains(qos) else { throw ValidationError("--qos is 0, 1 or 2") }
-        guard source >= 1 else { throw ValidationError("--source counts from 1") }
+        if let qos, !(0...2).contains(qos) { throw ValidationError("--qos is 0, 1 or 2") }
+        for (name, number) in [("--source", source), ("--target", target)] {
+            if let number, number < 1 { throw ValidationError("\(name) counts from 1") }
+        }
+        for text in header where text.prefix(while: { $0 != "=" }).isEmpty || !text.contains("=") {
+            throw ValidationError("--header is name=value, not '\(text)'")
+        }
+        guard target != nil else { return }
+        let inward: [(String, Bool)] = [
+            ("--source", source != nil), ("--address", address != nil), ("--qos", qos != nil),
+            ("--header", !header.isEmpty),
+        ]
+        if let (name, _) = inward.first(where: \.1) {
+            throw ValidationError("\(name) is about a source, --target about a target: say one of them")
+        }
     }
 
     func run() throws {
         let chosen = try chooseConnection()
+        if let target { return try runOutward(chosen, target) }
+        let source = source ?? 1
         guard chosen.sources.indices.contains(source - 1) else {
             throw ValidationError("the connection '\(chosen.id)' has \(chosen.sources.count) sources, not \(source)")
         }
+        let headers = header.map { text in
+            let name = text.prefix { $0 != "=" }
+            return (name: String(name), value: String(text.dropFirst(name.count + 1)))
+        }
         let trace = try MessageTrace(
-            payload: StandardInput.readAll(), address: try chooseAddress(chosen.sources[source - 1]),
-            qos: UInt8(qos), connection: chosen, sourceIndex: source - 1, clock: SystemClock(),
+            payload: StandardInput.readAll(), address: try chooseAddress(chosen.sources[source - 1], source),
+            qos: UInt8(qos ?? 1), headers: headers, connection: chosen, sourceIndex: source - 1,
+            clock: SystemClock(), mappers: Mappers.registry)
+        StandardOutput.write(json ? trace.json.text + "\n" : trace.text)
+        if !trace.isSuccess { throw ExitCode(1) }
+    }
+
+    private func runOutward(_ connection: Connection, _ target: Int) throws {
+        guard connection.targets.indices.contains(target - 1) else {
+            throw ValidationError(
+                "the connection '\(connection.id)' has \(connection.targets.count) targets, not \(target)")
+        }
+        let trace = try TargetTrace(
+            signal: StandardInput.readAll(), connection: connection, targetIndex: target - 1, clock: SystemClock(),
             mappers: Mappers.registry)
         StandardOutput.write(json ? trace.json.text + "\n" : trace.text)
         if !trace.isSuccess { throw ExitCode(1) }
@@ -75,11 +115,11 @@ struct MapCommand: ParsableCommand {
         return fitting[0]
     }
 
-    private func chooseAddress(_ source: Source) throws -> String {
+    private func chooseAddress(_ source: Source, _ number: Int) throws -> String {
         if let address { return address }
         guard let only = source.addresses.first, !only.contains("#"), !only.contains("+") else {
             throw ValidationError(
-                "source \(self.source) reads \(source.addresses.joined(separator: ", ")): "
+                "source \(number) reads \(source.addresses.joined(separator: ", ")): "
                     + "say with --address where the message was published")
         }
         return only
@@ -98,56 +138,6 @@ enum StandardInput {
             guard count > 0 else { return bytes }
             bytes.append(contentsOf: chunk[..<count])
         }
-    }
-}
-
-extension MessageTrace {
-    /// The steps for people: a numbered line each, details below.
-    fileprivate var text: String {
-        var text = ""
-        for (index, step) in steps.enumerated() {
-            text += "\(index + 1) \(step.kind.rawValue.padded(to: 12))\(step.line)\n"
-            for detail in step.details { text += Self.margin + "\(detail)\n" }
-            guard let failure = step.failure else { continue }
-            text += Self.margin + "\(failure.status) \(failure.code)\n" + Self.margin + "\(failure.message)\n"
-            if let description = failure.description { text += Self.margin + "→ \(description)\n" }
-            guard let answer = step.answer else { continue }
-            text += step.isAnswered ? "would be answered with:\n" : "no answer is sent here; it would be:\n"
-            text += "\(String(decoding: answer.bytes, as: UTF8.self))\n"
-        }
-        for command in commands { text += "would be committed as: \(command) (nothing was sent anywhere)\n" }
-        return text
-    }
-
-    private static var margin: String { String(repeating: " ", count: 14) }
-
-    /// The steps for programs.
-    fileprivate var json: JSONValue {
-        let steps = steps.map { step -> JSONValue in
-            var object = JSONObject([("step", .string(step.kind.rawValue)), ("text", .string(step.text))])
-            if !step.details.isEmpty { object["details"] = .array(step.details.map { .string($0) }) }
-            if let duration = step.duration { object["milliseconds"] = .number(JSONNumber(duration.milliseconds)) }
-            if let failure = step.failure { object["error"] = failure.json }
-            if let answer = step.answer {
-                object["answer"] = JSONText(uncheckedBytes: answer.bytes).value
-                object["isAnswered"] = .bool(step.isAnswered)
-            }
-            return .object(object)
-        }
-        return .object(
-            JSONObject([
-                ("success", .bool(isSuccess)), ("steps", .array(steps)),
-                ("commands", .array(commands.map { .string($0) })),
-            ]))
-    }
-}
-
-extension MessageTrace.Step {
-    fileprivate var line: String {
-        if failure != nil { return "FAILED  \(text)" }
-        guard let duration else { return text }
-        let time = "\(fixed(duration.milliseconds, 3)) ms"
-        return text.padded(to: 84 - time.count) + time
     }
 }
 
