@@ -17,11 +17,11 @@ extension EndToEnd {
                 value: "\(value)")
         }
 
-        private static func acknowledge(_ stage: Stage, _ id: String) {
+        private static func acknowledge(_ stage: Stage, _ id: String, status: Int = 200) {
             stage.send(
                 "devices-answers/pump",
                 Signals.envelope(
-                    pump + "twin/acks/devices:received", "/", #""correlation-id":"\#(id)""#, status: 200))
+                    pump + "twin/acks/devices:received", "/", #""correlation-id":"\#(id)""#, status: status))
         }
 
         /// How many messages the files of the store hold in a table.
@@ -153,6 +153,14 @@ extension EndToEnd {
             try command("openConnection")
             try Self.acknowledgeAgain(stage, "w1")
             try stage.balance("an empty inbox") { $0.gauge("apps", "inbox_messages") == 0 }
+            // What is said of the first delivery now comes too late to do any harm.
+            Self.acknowledge(stage, "w1", status: 400)
+            try stage.balance("the late refusal") { $0.count("devices", "acknowledged") == 2 && $0.isAtRest }
+            // Whatever it has led to is in the store with, or before, the next change.
+            stage.send("apps/one", Command.setSpeed("pump", 5, isAnswered: true))
+            try stage.wait("the next change") { $0.correlationID == "pump-modify" && $0.topic == "replies/apps" }
+            usleep(300_000)
+            #expect(try Balance(stage.process).gauge("apps", "dead_letters") == 0)
             // A connection whose file is gone keeps what waits, and finds it again.
             stage.send("apps/one", Self.change("w2", timeout: "60s", value: 2))
             try Self.waitAtDevice(stage, "w2", times: 1)

@@ -171,8 +171,8 @@ final class ConnectionInbox: Sendable {
         guard let (message, since, isStopped) = known else { return }
         switch verdict.end {
         case .done: leave(id, [.inboxRemove(id: id)])
-        case .dead(let failure): die(message, failure)
-        // Once stopped, what is not done belongs to whoever loads the inbox next.
+        // Once stopped, what is not done belongs to whoever loads the inbox next: it may be done there already.
+        case .dead(let failure): if !isStopped { die(message, failure) }
         case .interrupted, .again: if !isStopped { postpone(message, since, verdict) }
         }
     }
