@@ -47,6 +47,27 @@ struct ExampleTests {
         #expect(answer.status == 0 && answer.output.contains("2 cases in 2 files passed"), "\(answer.output)")
     }
 
+    @Test("the first connection of the documentation does what the page says", .enabled(if: program != nil))
+    func firstConnection() throws {
+        let program = try #require(Self.program)
+        let page = SourceTree.read("docs/connections.md").text
+        let blocks = page.components(separatedBy: "```yaml\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
+        try #require(blocks.count > 1)
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("twinspan-first-\(getpid())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appendingPathComponent("plant.yaml")
+        try blocks[0].write(to: file, atomically: true, encoding: .utf8)
+        try blocks[1].write(
+            to: folder.appendingPathComponent("plant.test.yaml"), atomically: true, encoding: .utf8)
+        let tested = program.run(["test", folder.path])
+        #expect(tested.status == 0 && tested.output.contains("2 cases in 1 file passed"), "\(tested.output)")
+        let mapped = program.run(
+            ["map", file.path, "--address", "plant/pump-7/readings"], input: #"{"rpm": 1490}"#)
+        let promised = "would be committed as: merge org.plant:pump-7 (nothing was sent anywhere)"
+        #expect(page.contains(promised) && mapped.output.contains(promised), "\(mapped.output)")
+    }
+
     @Test("each connection in the documentation has no error", .enabled(if: program != nil, "twinspan is not built"))
     func documented() throws {
         let program = try #require(Self.program)
