@@ -18,7 +18,8 @@ struct DurableTargetTests {
         let bench = try DurableRig(
             rig, [target("out/{{ header:correlation-id }}", topics: [topic()]).durable()])
         #expect(rig.rig.engine.keepsEventHeaders)
-        try rig.rig.run(.modify, "n:t", "/attributes/a", "4", headers: ["correlation-id": "c4"])
+        let outcome = try rig.rig.send(.modify, "n:t", "/attributes/a", "4", headers: ["correlation-id": "c4"])
+        try rig.rig.awaitCommit(outcome.ticket)
         let sent = try bench.confirm(1)
         #expect(sent[0].address == "out/c4")
         #expect(try numbers(sent) == [4])
@@ -26,7 +27,7 @@ struct DurableTargetTests {
         #expect(try sent[0].member("/headers/ditto-originator") == "test:owner")
         #expect(try sent[0].member("/revision") == 5)
         #expect(sent[0].qos == 1)
-        try bench.awaitMoment("the place") { try bench.cursor() == rig.rig.engine.gate.committed - 1 }
+        try bench.awaitMoment("the place") { try bench.cursor() == outcome.ticket.sequence }
         #expect(rig.counts == ["offered": 1, "published": 1])
         bench.stop()
         #expect(!rig.rig.engine.keepsEventHeaders)
@@ -182,11 +183,14 @@ struct DurableTargetTests {
                     .durable("d"),
                 target("x", topics: [topic(namespaces: ["n"])], subjects: ["test:nobody"]).durable("e"),
             ])
+        // The place moves to events; a sequence behind the last one may belong to a place that was kept meanwhile.
+        var last: Int64 = 0
         func set(_ value: Int, _ headers: [String: String] = [:], thing: String = "n:t", origin: String? = nil) throws {
             let origin = try origin.map { try ConnectionID($0) }
             let outcome = try rig.rig.send(
                 .modify, thing, "/attributes/a", "\(value)", headers: headers, origin: origin)
             try rig.rig.awaitCommit(outcome.ticket)
+            last = outcome.ticket.sequence
         }
         try set(1)
         try set(11, ["room": "r"], origin: "c1")
@@ -196,9 +200,8 @@ struct DurableTargetTests {
         let sent = try bench.confirm(1)
         #expect(sent[0].address == "o/r")
         #expect(try numbers(sent) == [13])
-        let committed = rig.rig.engine.gate.committed
         try bench.awaitMoment("the places") {
-            try bench.cursor("c1/d") ?? 0 >= committed && bench.cursor("c1/e") ?? 0 >= committed
+            try bench.cursor("c1/d") ?? 0 >= last && bench.cursor("c1/e") ?? 0 >= last
         }
         #expect(
             rig.counts == [
