@@ -116,7 +116,7 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
 /// would be gone before anybody has seen them; putting them into words would cost more than the messages.
 struct SuccessBudget {
     /// Messages a second that are told of under load.
-    static let rate: UInt64 = 100
+    static let rate: UInt64 = 20
     private var available = UInt64(ConnectionRecorder.ringCapacity)
     private var filledAt: UInt64 = 0
 

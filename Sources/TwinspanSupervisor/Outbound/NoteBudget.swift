@@ -11,7 +11,7 @@ final class NoteBudget: Sendable {
     private let spent = Mutex<(window: UInt64, notes: Int)>((0, 0))
 
     /// In nanoseconds.
-    private static let window: UInt64 = 50_000_000
+    private static let window: UInt64 = 500_000_000
 
     init(_ recorder: ConnectionRecorder, clock: any EngineClock) {
         self.recorder = recorder
