@@ -146,6 +146,14 @@ struct MetricsPage: Sendable {
             ("twinspan_changes_total", "Changes committed.", engine.changes),
             ("twinspan_rows_written_total", "Rows written behind the journal.", engine.rowsWritten),
             ("twinspan_journal_trimmed_total", "Journal records removed by retention.", engine.trimmed),
+            (
+                "twinspan_dead_letters_expired_total", "Dead letters that were too old, too many or too large.",
+                engine.deadLettersExpired
+            ),
+            (
+                "twinspan_readers_forgotten_total", "Places of durable targets that nobody claimed any more.",
+                engine.readersForgotten
+            ),
         ]
         for counter in counters {
             page.family(counter.name, .counter, counter.help)

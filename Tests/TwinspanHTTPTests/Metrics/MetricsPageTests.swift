@@ -30,7 +30,8 @@ struct MetricsPageTests {
             connections: [connection],
             engine: EngineMetrics.Snapshot(
                 latencyBuckets: latency, latencySumMicroseconds: 2_500_123, commits: 4, changes: 40, failedCommits: 1,
-                rowsWritten: 7, trimmed: 9, rowsCursor: 33, expiredRequests: 5, lateAnswers: 6),
+                rowsWritten: 7, trimmed: 9, rowsCursor: 33, expiredRequests: 5, lateAnswers: 6,
+                deadLettersExpired: 8, readersForgotten: 2),
             journalSequence: 40, store: store, isReady: false, failedLogins: 2, residentBytes: 12_345_678,
             live: (pending: 3, subscribers: 2))
         #expect(page.text.text == Self.expected)
@@ -135,6 +136,12 @@ struct MetricsPageTests {
         # HELP twinspan_journal_trimmed_total Journal records removed by retention.
         # TYPE twinspan_journal_trimmed_total counter
         twinspan_journal_trimmed_total 9
+        # HELP twinspan_dead_letters_expired_total Dead letters that were too old, too many or too large.
+        # TYPE twinspan_dead_letters_expired_total counter
+        twinspan_dead_letters_expired_total 8
+        # HELP twinspan_readers_forgotten_total Places of durable targets that nobody claimed any more.
+        # TYPE twinspan_readers_forgotten_total counter
+        twinspan_readers_forgotten_total 2
         # HELP twinspan_requests_pending Requests that wait for a commit, an answer or acknowledgements.
         # TYPE twinspan_requests_pending gauge
         twinspan_requests_pending 3
