@@ -180,7 +180,7 @@ extension ConnectionFleet {
     func store(_ connection: Connection, _ definition: ConnectionDefinition) throws(TwinspanError) {
         var document = withRequired(connection, environment.reading.store)
         if let secrets = environment.secrets {
-            document = secrets.encrypted(document)
+            document = try secrets.encrypted(document)
         } else if SecretsAtRest.hasSecrets(in: document) {
             warnOfPlainSecrets()
         }

@@ -25,7 +25,8 @@ struct AESCipher: Sendable {
     }
 
     /// Nonce, ciphertext and tag in one. The nonce is random; 96 bits of it are enough for billions of secrets.
-    func seal(_ plain: [UInt8]) -> [UInt8] {
+    /// Nil when OpenSSL refuses, as one does whose policy does not allow the cipher.
+    func seal(_ plain: [UInt8]) -> [UInt8]? {
         var generator = SystemRandomNumberGenerator()
         let nonce = (0..<Self.nonceLength).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
         var sealed = [UInt8](repeating: 0, count: plain.count)
@@ -37,8 +38,7 @@ struct AESCipher: Sendable {
                 && functions.end(context, &tag, &length) == 1
                 && functions.control(context, Functions.getTag, Int32(Self.tagLength), &tag) == 1
         }
-        precondition(isDone, "OpenSSL does not encrypt")
-        return nonce + sealed + tag
+        return isDone ? nonce + sealed + tag : nil
     }
 
     /// What was sealed; nil when it was sealed with another key, or has been changed.

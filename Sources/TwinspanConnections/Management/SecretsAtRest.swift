@@ -33,9 +33,24 @@ public struct SecretsAtRest: Sendable {
         return bytes
     }
 
-    /// The document with its secrets encrypted.
-    public func encrypted(_ document: JSONObject) -> JSONObject {
-        changed(document) { Self.prefix + Base64.encode(cipher.seal(Array($0.utf8))) }
+    /// The document with its secrets encrypted. Throws `connectivity:internalerror` when one cannot be:
+    /// it is not stored in clear then.
+    public func encrypted(_ document: JSONObject) throws(TwinspanError) -> JSONObject {
+        var isDone = true
+        let result = changed(document) { text in
+            guard let sealed = cipher.seal(Array(text.utf8)) else {
+                isDone = false
+                return text
+            }
+            return Self.prefix + Base64.encode(sealed)
+        }
+        guard isDone else {
+            throw ConnectivityErrorTable.internalError.error(
+                "The secrets of the connection could not be encrypted; it was not stored.",
+                description: "The system's OpenSSL refuses AES-256-GCM: check its configuration, or unset "
+                    + "\(Self.keyVariable).")
+        }
+        return result
     }
 
     /// The document with its secrets readable; plain ones stay as they are. Throws

@@ -21,7 +21,7 @@ struct SecretsAtRestTests {
     @Test("every secret is encrypted, nothing else is, and decrypting gives the document back")
     func roundTrip() throws {
         let secrets = try SecretsAtRest(key: Self.key)
-        let sealed = secrets.encrypted(Self.document)
+        let sealed = try secrets.encrypted(Self.document)
         let text = JSONValue.object(sealed).text
         for secret in ["KEY\"", "\"CS", "\"PW", "\"AK", "\"SK", "\"HK", "\"TP", "\"PK", "p%40ss"] {
             #expect(!text.contains(secret), "\(secret)")
@@ -32,7 +32,7 @@ struct SecretsAtRestTests {
         #expect(text.split(separator: "encrypted_").count == 10)
         #expect(try ConnectionURI.parse(sealed["uri"]?.string ?? "").host == "host")
         #expect(try secrets.decrypted(sealed) == Self.document)
-        #expect(secrets.encrypted(Self.document) != sealed, "each time with another nonce")
+        #expect(try secrets.encrypted(Self.document) != sealed, "each time with another nonce")
         #expect(SecretsAtRest.areEncrypted(in: sealed) && !SecretsAtRest.areEncrypted(in: Self.document))
         #expect(SecretsAtRest.hasSecrets(in: Self.document))
         #expect(!SecretsAtRest.hasSecrets(in: ["uri": "tcp://host:1883"]))
@@ -63,7 +63,7 @@ struct SecretsAtRestTests {
     @Test("a flipped bit is noticed")
     func tampering() throws {
         let cipher = try AESCipher(key: Array(0..<32))
-        let sealed = cipher.seal(Array("secret".utf8))
+        let sealed = try #require(cipher.seal(Array("secret".utf8)))
         #expect(cipher.open(sealed) == Array("secret".utf8))
         #expect(sealed.count == 12 + 6 + 16)
         for index in sealed.indices {
@@ -71,7 +71,7 @@ struct SecretsAtRestTests {
             changed[index] ^= 1
             #expect(cipher.open(changed) == nil)
         }
-        #expect(cipher.open(cipher.seal([])) == [])
+        #expect(cipher.open(try #require(cipher.seal([]))) == [])
     }
 
     @Test("the cipher is the one of the specification")
