@@ -227,7 +227,7 @@ final class MQTTConsumerLink {
             let slice = min(nextPing, control.stopDeadline ?? .never, limit, .after(holdSlice))
             switch inlet.settlement(of: ticket, patience: slice.remaining) {
             case .committed: return .committed
-            case .rejected: return .failed(MQTTFailure.storeRejected)
+            case .rejected: return .failed(MQTTFailure.batchNotTaken)
             case .pending: break
             }
             if let deadline = control.stopDeadline, deadline.hasPassed { return .stopped }

@@ -209,9 +209,9 @@ enum MQTTFailure {
         step: .serve, reaction: .retryNow, reason: "packet-id-reused",
         message: "The library numbered two unconfirmed messages alike; the connection is made anew.")
 
-    /// The store did not take a batch: the broker has to send it again.
-    static let storeRejected = BrokerFailure(
-        step: .serve, reaction: .awaitIntake, reason: "store-rejected",
+    /// A batch was not taken, by the store or by a full inbox: the broker has to send it again.
+    static let batchNotTaken = BrokerFailure(
+        step: .serve, reaction: .awaitIntake, reason: "not-taken",
         message: "The messages could not be taken; the connection was dropped so that the broker sends them again.",
         hint: "see why the store is not ready, or the inbox full")
 

@@ -54,7 +54,7 @@ struct MQTTFailureTests {
         #expect(reason(lost, .seconds(1)) == "taken-over")
         #expect(reason(lost, .seconds(5)) == "connection-lost")
         #expect(reason(lost, .zero) == "connection-lost")
-        #expect(reason(MQTTFailure.storeRejected, .zero) == "store-rejected")
+        #expect(reason(MQTTFailure.batchNotTaken, .zero) == "not-taken")
         #expect(watch.suspiciousEnds == 0)
     }
 

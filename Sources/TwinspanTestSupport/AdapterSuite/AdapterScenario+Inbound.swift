@@ -78,7 +78,7 @@ extension AdapterScenario {
             try thread.awaitOpen()
             try harness.send(numbered(0..<5), to: address)
             let failure = try thread.failure()
-            try require(failure.reason == "store-rejected" && failure.reaction == .awaitIntake, "\(failure)")
+            try require(failure.reason == "not-taken" && failure.reaction == .awaitIntake, "\(failure)")
             let seen = inlet.payloads.count
             inlet.state.update { $0.mode = .commit }
             let second = SessionThread(session)
