@@ -171,11 +171,7 @@ final class TargetPipeline: Sendable {
             capacity: Self.inboxCount, byteCapacity: Self.inboxBytes,
             wake: { [weak self] in self?.doorbell.ring() },
             onOverflow: { [weak self] signal in self?.overflowed(.live(signal)) })
-        do throws(TwinspanError) {
-            try around.engine.live.add(subscription)
-        } catch {
-            preconditionFailure("a subscription that declares nothing cannot clash: \(error.message)")
-        }
+        around.engine.live.subscribe(subscription)
         return subscription
     }
 

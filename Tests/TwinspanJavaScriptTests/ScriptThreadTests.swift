@@ -62,8 +62,9 @@ struct ScriptThreadTests {
 }
 
 /// A thread that blocks all signals but those of faults, as the threads of the concurrency runtime do.
+///
+/// Unchecked: `thread` is used by the test's thread only.
 private final class Turn: @unchecked Sendable {
-    // Unchecked: `thread` is used by the test's thread only.
     private var thread: pthread_t?
     private let body: @Sendable () -> Void
 

@@ -1,6 +1,5 @@
 // A tap: lines about messages for somebody who watches. The pipelines never wait for the watcher; what he is too slow
 // for is left out, counted, and told him in the stream.
-import Glibc
 import Synchronization
 import TwinspanProtocol
 
@@ -28,16 +27,6 @@ public final class MessageTap: Sendable {
     /// Calls `wake` once, as soon as `take` has something to give: perhaps at once, perhaps on the thread of a
     /// pipeline, so it must return at once. Replaces, and calls, the one before.
     public func arm(_ wake: @escaping @Sendable () -> Void) { queue.arm(wake) }
-
-    /// Waits at most `patience` for lines, and blocks the thread. Results as of `take`.
-    public func read(patience: Duration) -> [UInt8]? {
-        guard let lines = take() else { return nil }
-        guard lines.isEmpty else { return lines }
-        let gate = WakeGate()
-        arm { gate.open() }
-        gate.wait(patience: patience)
-        return take()
-    }
 
     /// Waits for lines without blocking a thread; nil after the end. When the task is cancelled, the tap ends.
     public func lines() async -> [UInt8]? {
@@ -130,52 +119,5 @@ final class TapQueue: Sendable {
             return state.wake.take()
         }
         wake?()
-    }
-}
-
-/// Lets one thread wait for one call.
-private final class WakeGate: @unchecked Sendable {
-    // `isOpen` is guarded by `mutex`. A pthread condition, because the wait needs a time limit.
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private let condition: UnsafeMutablePointer<pthread_cond_t>
-    private var isOpen = false
-
-    init() {
-        mutex = .allocate(capacity: 1)
-        condition = .allocate(capacity: 1)
-        pthread_mutex_init(mutex, nil)
-        var attributes = pthread_condattr_t()
-        pthread_condattr_init(&attributes)
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-        pthread_cond_init(condition, &attributes)
-        pthread_condattr_destroy(&attributes)
-    }
-
-    deinit {
-        pthread_cond_destroy(condition)
-        pthread_mutex_destroy(mutex)
-        condition.deallocate()
-        mutex.deallocate()
-    }
-
-    func open() {
-        pthread_mutex_lock(mutex)
-        isOpen = true
-        pthread_cond_signal(condition)
-        pthread_mutex_unlock(mutex)
-    }
-
-    func wait(patience: Duration) {
-        var deadline = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &deadline)
-        let (seconds, attoseconds) = max(patience, .zero).components
-        let nanoseconds = deadline.tv_nsec + Int(attoseconds / 1_000_000_000)
-        deadline.tv_sec += Int(clamping: seconds) + nanoseconds / 1_000_000_000
-        deadline.tv_nsec = nanoseconds % 1_000_000_000
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        while !isOpen {
-            if pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT { break }
-        }
     }
 }

@@ -38,6 +38,11 @@ public final class LiveChannel: Sendable {
     /// `acknowledgement:ditto.acklabel.forbidden`; then nothing has changed.
     public func add(_ subscription: LiveSubscription) throws(TwinspanError) {
         if subscription.declaresAcks { try declareAcks(subscription.declaredAcks, by: subscription.session) }
+        subscribe(subscription)
+    }
+
+    /// Adds a subscriber whose labels somebody else declares, or who has none.
+    public func subscribe(_ subscription: LiveSubscription) {
         subscriptions.withLock { $0.append(subscription) }
     }
 

@@ -14,41 +14,36 @@ struct EngineCalls: Sendable {
     func answer(
         to command: ThingCommand, as context: AuthorizationContext, patience: Duration
     ) async throws(TwinspanError) -> ThingResponse {
-        let outcome: Outcome<ThingResponse>
-        if let loaded = engine.executeIfLoaded(command, as: context) {
-            outcome = loaded
-        } else {
-            outcome = try await loading { [engine] in engine.execute(command, as: context) }
-        }
-        try await waits.settle(outcome.ticket, patience: patience)
-        return try outcome.result.get()
+        try await answer(
+            engine.executeIfLoaded(command, as: context), patience, unavailable: ThingErrorTable.unavailable
+        ) { [engine] in engine.execute(command, as: context) }
     }
 
     /// As for things.
     func answer(
         to command: PolicyCommand, as context: AuthorizationContext, patience: Duration
     ) async throws(TwinspanError) -> PolicyResponse {
-        let outcome: Outcome<PolicyResponse>
-        if let loaded = engine.executeIfLoaded(command, as: context) {
-            outcome = loaded
-        } else {
-            outcome = try await loading { [engine] in engine.execute(command, as: context) }
-        }
-        try await waits.settle(outcome.ticket, patience: patience, unavailable: PolicyErrorTable.unavailable)
-        return try outcome.result.get()
+        try await answer(
+            engine.executeIfLoaded(command, as: context), patience, unavailable: PolicyErrorTable.unavailable
+        ) { [engine] in engine.execute(command, as: context) }
     }
 
     /// Several things at once, as an array.
     func answer(
         to command: RetrieveThings, as context: AuthorizationContext, patience: Duration
     ) async throws(TwinspanError) -> JSONText {
-        let outcome: Outcome<JSONText>
-        if let loaded = engine.executeIfLoaded(command, as: context) {
-            outcome = loaded
-        } else {
-            outcome = try await loading { [engine] in engine.execute(command, as: context) }
-        }
-        try await waits.settle(outcome.ticket, patience: patience)
+        try await answer(
+            engine.executeIfLoaded(command, as: context), patience, unavailable: ThingErrorTable.unavailable
+        ) { [engine] in engine.execute(command, as: context) }
+    }
+
+    private func answer<Response: Sendable>(
+        _ loaded: Outcome<Response>?, _ patience: Duration, unavailable: ErrorRow,
+        _ execute: @escaping @Sendable () -> Outcome<Response>
+    ) async throws(TwinspanError) -> Response {
+        let outcome: Outcome<Response>
+        if let loaded { outcome = loaded } else { outcome = try await loading(execute) }
+        try await waits.settle(outcome.ticket, patience: patience, unavailable: unavailable)
         return try outcome.result.get()
     }
 

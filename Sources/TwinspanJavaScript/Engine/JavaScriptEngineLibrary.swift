@@ -5,9 +5,9 @@ public import TwinspanProtocol
 
 /// The functions of the engine's C API that we call. Values are pointers without a type, as in C; what they point to is
 /// kept alive by the stack of the calling thread or by `protect`.
+///
+/// Unchecked: immutable after `init`; the engine itself locks each group of contexts.
 public struct JavaScriptEngineLibrary: @unchecked Sendable {
-    // Unchecked, because pointers to C functions are not known as sendable; they never change after `init`.
-
     typealias Value = OpaquePointer
     typealias Context = OpaquePointer
     typealias Group = OpaquePointer

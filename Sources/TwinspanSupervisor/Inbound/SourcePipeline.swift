@@ -111,26 +111,3 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         }
     }
 }
-
-/// How many successes are worth a note in the log. The ring has room for a few, so that under load nearly all of them
-/// would be gone before anybody has seen them; putting them into words would cost more than the messages.
-struct SuccessBudget {
-    /// Messages a second that are told of under load.
-    static let rate: UInt64 = 20
-    private var available = UInt64(ConnectionRecorder.ringCapacity)
-    private var filledAt: UInt64 = 0
-
-    /// How many of the last messages of a batch are told of.
-    mutating func take(_ count: Int, at now: UInt64) -> Int {
-        let most = UInt64(ConnectionRecorder.ringCapacity)
-        let share = 1_000_000_000 / Self.rate
-        let gained = (now &- filledAt) / share
-        if gained > 0 {
-            available = min(most, available + min(gained, most))
-            filledAt = gained >= most ? now : filledAt + gained * share
-        }
-        let taken = min(UInt64(count), available)
-        available -= taken
-        return Int(taken)
-    }
-}

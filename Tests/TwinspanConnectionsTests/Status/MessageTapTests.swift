@@ -132,19 +132,6 @@ struct MessageTapTests {
         #expect(tap.take() == nil)
     }
 
-    @Test("a reader that blocks is woken by a line, by the end, and by its patience")
-    func blocking() async throws {
-        let rig = try RecorderRig()
-        let tap = try #require(rig.recorder.tap(TapFilter()))
-        #expect(tap.read(patience: .milliseconds(1)) == [])
-        let reader = Task.detached { tap.read(patience: .seconds(60)) }
-        rig.recorder.note(StageNote(.source(0), .consumed, "x"))
-        #expect(await reader.value?.isEmpty == false)
-        let last = Task.detached { tap.read(patience: .seconds(60)) }
-        tap.close()
-        #expect(await last.value == nil)
-    }
-
     @Test("a task that waits is woken by a line, by the end, and by its own cancellation", .timeLimit(.minutes(1)))
     func waiting() async throws {
         let rig = try RecorderRig()
