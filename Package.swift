@@ -31,6 +31,8 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
@@ -40,6 +42,11 @@ let package = Package(
         // C libraries. They compile nothing; the shim holds only what Swift cannot import.
         .systemLibrary(
             name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
+        .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
+        // Without its pkg-config file, which begins with a comment that SwiftPM warns of in every build.
+        .systemLibrary(name: "CQpidProton", providers: [.apt(["libqpid-proton11-dev"])]),
+        .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
@@ -84,11 +91,49 @@ let package = Package(
             ],
             swiftSettings: sharedSettings),
         .target(
+            name: "TwinspanNetwork",
+            dependencies: ["TwinspanConnections", "TwinspanProtocol", "TwinspanJSON", "COpenSSL"],
+            swiftSettings: sharedSettings),
+        .target(
             name: "TwinspanMQTT",
             dependencies: [
-                "TwinspanConnections", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON", "CMosquitto",
+                "TwinspanConnections", "TwinspanNetwork", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON",
+                "CMosquitto",
             ],
             swiftSettings: hotPathSettings),
+        .target(
+            name: "TwinspanAMQP091",
+            dependencies: [
+                "TwinspanConnections", "TwinspanNetwork", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON",
+                "CRabbitMQ",
+            ],
+            swiftSettings: hotPathSettings),
+        .target(
+            name: "TwinspanAMQP10",
+            dependencies: [
+                "TwinspanConnections", "TwinspanNetwork", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON",
+                "CQpidProton",
+            ],
+            swiftSettings: hotPathSettings),
+        .target(
+            name: "TwinspanKafka",
+            dependencies: [
+                "TwinspanConnections", "TwinspanNetwork", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON",
+                "CRdKafka",
+            ],
+            swiftSettings: hotPathSettings),
+        .target(
+            name: "TwinspanHTTPPush",
+            dependencies: [
+                "TwinspanConnections", "TwinspanNetwork", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: sharedSettings),
 
         // Level 5: what drives connections, and the HTTP door.
         .target(
@@ -120,7 +165,8 @@ let package = Package(
             name: "twinspan",
             dependencies: [
                 "TwinspanJSON", "TwinspanProtocol", "TwinspanPolicies", "TwinspanExpressions", "TwinspanMapping",
-                "TwinspanEngine", "TwinspanConnections", "TwinspanSQLite", "TwinspanMQTT", "TwinspanSupervisor",
+                "TwinspanEngine", "TwinspanConnections", "TwinspanSQLite", "TwinspanNetwork", "TwinspanMQTT",
+                "TwinspanAMQP091", "TwinspanAMQP10", "TwinspanKafka", "TwinspanHTTPPush", "TwinspanSupervisor",
                 "TwinspanHTTP", "TwinspanJavaScript",
                 "CMalloc",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -165,6 +211,41 @@ let package = Package(
             dependencies: ["TwinspanMQTT", "TwinspanConnections", "TwinspanExpressions", "TwinspanProtocol"],
             swiftSettings: sharedSettings),
         .testTarget(
+            name: "TwinspanNetworkTests",
+            dependencies: [
+                "TwinspanNetwork", "TwinspanConnections", "TwinspanExpressions",
+                "TwinspanProtocol", "TwinspanJSON", "TwinspanTestSupport",
+            ],
+            swiftSettings: sharedSettings),
+        .testTarget(
+            name: "TwinspanAMQP091Tests",
+            dependencies: [
+                "TwinspanAMQP091", "TwinspanNetwork", "TwinspanConnections", "TwinspanExpressions",
+                "TwinspanProtocol", "TwinspanJSON", "TwinspanTestSupport",
+            ],
+            swiftSettings: sharedSettings),
+        .testTarget(
+            name: "TwinspanAMQP10Tests",
+            dependencies: [
+                "TwinspanAMQP10", "TwinspanNetwork", "TwinspanConnections", "TwinspanExpressions",
+                "TwinspanProtocol", "TwinspanJSON", "TwinspanTestSupport",
+            ],
+            swiftSettings: sharedSettings),
+        .testTarget(
+            name: "TwinspanKafkaTests",
+            dependencies: [
+                "TwinspanKafka", "TwinspanNetwork", "TwinspanConnections", "TwinspanExpressions",
+                "TwinspanProtocol", "TwinspanJSON", "TwinspanTestSupport",
+            ],
+            swiftSettings: sharedSettings),
+        .testTarget(
+            name: "TwinspanHTTPPushTests",
+            dependencies: [
+                "TwinspanHTTPPush", "TwinspanNetwork", "TwinspanConnections", "TwinspanExpressions",
+                "TwinspanProtocol", "TwinspanJSON", "TwinspanTestSupport",
+            ],
+            swiftSettings: sharedSettings),
+        .testTarget(
             name: "TwinspanEngineTests",
             dependencies: [
                 "TwinspanEngine", "TwinspanSQLite", "TwinspanPolicies", "TwinspanProtocol", "TwinspanJSON",
@@ -202,7 +283,8 @@ let package = Package(
         .testTarget(
             name: "BrokerTests",
             dependencies: [
-                "TwinspanMQTT", "TwinspanConnections", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON",
+                "TwinspanMQTT", "TwinspanAMQP091", "TwinspanAMQP10", "TwinspanKafka", "TwinspanHTTPPush",
+                "TwinspanNetwork", "TwinspanConnections", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON",
                 "TwinspanTestSupport", "TwinspanSupervisor", "TwinspanEngine", "TwinspanSQLite",
                 .product(name: "Logging", package: "swift-log"),
             ],

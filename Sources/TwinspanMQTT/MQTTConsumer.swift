@@ -2,6 +2,7 @@
 // only the stop request and the memory of recent ends.
 import Synchronization
 import TwinspanConnections
+import TwinspanNetwork
 
 /// Reads the sources of one connection.
 final class MQTTConsumer: BrokerSession {
@@ -28,7 +29,7 @@ final class MQTTConsumer: BrokerSession {
     func stop(grace: Duration) { control.stop(grace: grace) }
 
     func run(observer: any SessionObserver) -> SessionEnd {
-        guard let wake = WakeSignal() else { return control.end() ? .stopped : .failed(MQTTFailure.exhausted) }
+        guard let wake = WakeSignal() else { return control.end() ? .stopped : .failed(NetworkFailure.exhausted) }
         control.begin(wake: wake)
         let end = control.isStopping ? .stopped : serve(wake: wake, observer: observer)
         return control.end() ? .stopped : end

@@ -6,6 +6,7 @@
 // library's keep-alive check or another read run (design §3).
 import Glibc
 import TwinspanConnections
+import TwinspanNetwork
 
 /// Serves an accepted connection.
 final class MQTTConsumerLink {
@@ -120,7 +121,8 @@ final class MQTTConsumerLink {
     }
 
     private var timeoutFailure: BrokerFailure {
-        MQTTFailure.timeout(at: .subscribe, peer: "\(fields.host):\(fields.port)", after: timing.dial)
+        NetworkFailure.timeout(
+            at: .subscribe, peer: "\(fields.host):\(fields.port)", after: timing.dial, speaking: "MQTT")
     }
 
     // MARK: One turn
@@ -227,15 +229,15 @@ final class MQTTConsumerLink {
             let slice = min(nextPing, control.stopDeadline ?? .never, limit, .after(holdSlice))
             switch inlet.settlement(of: ticket, patience: slice.remaining) {
             case .committed: return .committed
-            case .rejected: return .failed(MQTTFailure.batchNotTaken)
+            case .rejected: return .failed(BrokerFailure.batchNotTaken)
             case .pending: break
             }
             if let deadline = control.stopDeadline, deadline.hasPassed { return .stopped }
-            if limit.hasPassed { return .failed(MQTTFailure.storeStalled(after: timing.hold)) }
+            if limit.hasPassed { return .failed(BrokerFailure.storeStalled(after: timing.hold)) }
             if isPeerGone { return .failed(MQTTFailure.lost(.connectionLost, step: .serve, text: nil)) }
             guard nextPing.hasPassed else { continue }
             guard mayPing, handle.sendPingPastQueue() else {
-                return .failed(MQTTFailure.storeStalled(after: pingInterval))
+                return .failed(BrokerFailure.storeStalled(after: pingInterval))
             }
             nextPing = .after(pingInterval)
         }

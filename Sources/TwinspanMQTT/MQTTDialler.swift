@@ -3,6 +3,7 @@
 // their own, which a stop or the deadline may leave behind.
 import Glibc
 import TwinspanConnections
+import TwinspanNetwork
 
 /// Dials one broker for one client id.
 struct MQTTDialler {
@@ -26,61 +27,27 @@ struct MQTTDialler {
     /// Tries once. Reports each step as it begins.
     func dial(control: SessionControl, wake: WakeSignal, observer: any SessionObserver) -> Outcome {
         let deadline = Deadline.after(timeout)
-        observer.began(.resolve)
-        let addresses: [HostAddress]
-        switch resolve(until: deadline, control: control, wake: wake) {
-        case .success(let found): addresses = found
-        case .failure(let end): return end.outcome
-        }
-        observer.noted(.resolve, addresses.map(\.text).joined(separator: ", "))
-        observer.began(.connect)
-        let connectDeadline = connectTimeout.map { min(.after($0), deadline) } ?? deadline
-        switch ConnectProbe.run(addresses, until: connectDeadline, control: control, wake: wake) {
-        case .answered(let address):
-            observer.noted(.connect, address.peer(port: fields.port))
-            return open(address, until: deadline, control: control, wake: wake, observer: observer)
-        case .refused(let number): return .failed(MQTTFailure.unreachable(peer: peer, errorNumber: number))
-        case .timedOut:
-            let limit = connectTimeout ?? timeout
-            return .failed(MQTTFailure.timeout(at: .connect, peer: peer, after: limit))
+        switch network.probe(until: deadline, control: control, wake: wake, observer: observer) {
+        case .reached(let reached):
+            return open(reached, until: deadline, control: control, wake: wake, observer: observer)
         case .stopped: return .stopped
+        case .failed(let failure): return .failed(failure)
         }
+    }
+
+    private var network: NetworkDialler {
+        NetworkDialler(
+            Endpoint(host: fields.host, port: fields.port), speaking: "MQTT", timeout: timeout,
+            connectTimeout: connectTimeout)
     }
 
     /// `host:port` for messages.
-    var peer: String { "\(fields.host):\(fields.port)" }
-
-    // MARK: Resolve
-
-    private struct End: Error {
-        let outcome: Outcome
-    }
-
-    private func resolve(
-        until deadline: Deadline, control: SessionControl, wake: WakeSignal
-    ) -> Result<[HostAddress], End> {
-        let (host, port) = (fields.host, fields.port)
-        if case .success(let addresses) = HostAddress.resolve(host, port: port, isLiteral: true) {
-            return .success(addresses)
-        }
-        let call = AbandonableCall.run(until: deadline, control: control, wake: wake) {
-            HostAddress.resolve(host, port: port)
-        }
-        switch call {
-        case .finished(.success(let addresses)): return .success(addresses)
-        case .finished(.failure(let failure)):
-            return .failure(End(outcome: .failed(MQTTFailure.unresolved(host: host, failure: failure))))
-        case .timedOut:
-            return .failure(End(outcome: .failed(MQTTFailure.timeout(at: .resolve, peer: host, after: timeout))))
-        case .stopped: return .failure(End(outcome: .stopped))
-        case .unavailable: return .failure(End(outcome: .failed(MQTTFailure.exhausted)))
-        }
-    }
+    private var peer: String { network.endpoint.peer }
 
     // MARK: Connect
 
     private func open(
-        _ address: HostAddress, until deadline: Deadline, control: SessionControl, wake: WakeSignal,
+        _ reached: NetworkDialler.Reached, until deadline: Deadline, control: SessionControl, wake: WakeSignal,
         observer: any SessionObserver
     ) -> Outcome {
         let handle: MosquittoHandle
@@ -91,8 +58,8 @@ struct MQTTDialler {
         }
         observer.began(fields.usesTLS ? .tls : .authenticate)
         // The library verifies the certificate against the very text it connects to, so with TLS it needs the name.
-        let host = fields.usesTLS && fields.validatesCertificates ? fields.host : address.text
-        let (port, keepAlive) = (fields.port, fields.keepAliveSeconds)
+        let host = fields.usesTLS && fields.validatesCertificates ? fields.host : reached.address.text
+        let (port, keepAlive) = (reached.port, fields.keepAliveSeconds)
         let call = AbandonableCall.run(until: deadline, control: control, wake: wake) {
             handle.adopt()
             return handle.connect(host: host, port: port, keepAliveSeconds: keepAlive)
@@ -106,9 +73,9 @@ struct MQTTDialler {
                 return .failed(failure)
             }
             return awaitAnswer(on: handle, until: deadline, control: control, wake: wake, observer: observer)
-        case .timedOut: return .failed(MQTTFailure.timeout(at: .connect, peer: peer, after: timeout))
+        case .timedOut: return .failed(network.timedOut(at: .connect))
         case .stopped: return .stopped
-        case .unavailable: return .failed(MQTTFailure.exhausted)
+        case .unavailable: return .failed(NetworkFailure.exhausted)
         }
     }
 
@@ -140,7 +107,7 @@ struct MQTTDialler {
                 observer.began(step)
             }
             if control.isStopping { return .stopped }
-            if deadline.hasPassed { return .failed(MQTTFailure.timeout(at: step, peer: peer, after: timeout)) }
+            if deadline.hasPassed { return .failed(network.timedOut(at: step)) }
             let events = Int16(POLLIN) | (handle.wantsWrite ? Int16(POLLOUT) : 0)
             var descriptors = [
                 pollfd(fd: handle.descriptor, events: events, revents: 0),
@@ -167,7 +134,7 @@ struct MQTTDialler {
     private func failure(_ code: MosquittoCode, at step: SessionStep, handle: MosquittoHandle) -> BrokerFailure {
         let isTLSFailure = step == .tls || code == .tls || code == .tlsHandshake
         if fields.usesTLS, isTLSFailure || handle.errorText?.contains("OpenSSL") == true {
-            return MQTTFailure.tls(peer: peer, text: handle.errorText)
+            return NetworkFailure.tls(peer: peer, text: handle.errorText)
         }
         var failure = MQTTFailure.lost(code, step: step, text: handle.errorText)
         if failure.reason == "connection-lost" {

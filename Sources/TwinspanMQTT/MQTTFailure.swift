@@ -2,59 +2,19 @@
 // broker can say. The reason words are stable; metrics and status are built on them.
 import Glibc
 import TwinspanConnections
+import TwinspanNetwork
 
 /// Classifies failures of MQTT sessions.
 enum MQTTFailure {
-    /// The host name has no address.
-    static func unresolved(host: String, failure: HostAddress.ResolutionFailure) -> BrokerFailure {
-        BrokerFailure(
-            step: .resolve, reaction: .backOff, reason: "unresolved",
-            message: "The host name '\(host)' could not be resolved: \(failure.text).",
-            hint: failure.isTemporary
-                ? "check that the name server can be reached" : "check the host in 'uri'")
-    }
-
-    /// A step did not end before the deadline of the whole attempt.
-    static func timeout(at step: SessionStep, peer: String, after limit: Duration) -> BrokerFailure {
-        let what: String
-        var hint = "check that the broker is running, and that no firewall drops the packets"
-        switch step {
-        case .resolve: (what, hint) = ("No name server answered for '\(peer)'", "check the machine's name servers")
-        case .connect: what = "\(peer) did not accept a connection"
-        case .tls:
-            what = "\(peer) did not finish the TLS handshake"
-            hint = "check that the broker expects TLS on this port"
-        case .authenticate:
-            what = "\(peer) accepted the connection but did not answer CONNECT"
-            hint = "check that an MQTT broker listens there, and whether it expects TLS (ssl://) on this port"
-        case .subscribe:
-            what = "\(peer) did not answer SUBSCRIBE"
-            hint = "look into the broker's log"
-        case .serve: what = "\(peer) did not answer"
-        }
-        return BrokerFailure(
-            step: step, reaction: .backOff, reason: "timeout", message: "\(what) within \(limit).", hint: hint)
-    }
-
-    /// No address of the host accepted a connection.
-    static func unreachable(peer: String, errorNumber: Int32) -> BrokerFailure {
-        let isRefused = errorNumber == ECONNREFUSED
-        return BrokerFailure(
-            step: .connect, reaction: .backOff, reason: isRefused ? "refused" : "unreachable",
-            message: "\(peer) cannot be connected to: \(systemErrorText(errorNumber)).",
-            hint: isRefused
-                ? "check that the broker is running and listens on this port" : "check host, port and network")
-    }
-
     /// The library's connect failed although an address had answered a moment before.
     static func connect(_ code: MosquittoCode, peer: String, text: String?, errorNumber: Int32) -> BrokerFailure {
         switch code {
-        case .systemError: return unreachable(peer: peer, errorNumber: errorNumber)
+        case .systemError: return NetworkFailure.unreachable(peer: peer, errorNumber: errorNumber)
         case .nameResolution:
             return BrokerFailure(
                 step: .resolve, reaction: .backOff, reason: "unresolved",
                 message: "The host of \(peer) could not be resolved.", hint: "check the host in 'uri'")
-        case .tls, .tlsHandshake: return tls(peer: peer, text: text)
+        case .tls, .tlsHandshake: return NetworkFailure.tls(peer: peer, text: text)
         case .outOfMemory, .notSupported: return library(code, step: .connect, text: text)
         case .invalid:
             return BrokerFailure(
@@ -62,43 +22,6 @@ enum MQTTFailure {
                 message: "The library refuses the connection's settings" + quoted(text) + ".",
                 hint: "check host, port, keepAlive and certificates")
         default: return lost(code, step: .connect, text: text)
-        }
-    }
-
-    /// The TLS handshake failed; only the library's log says why.
-    static func tls(peer: String, text: String?) -> BrokerFailure {
-        BrokerFailure(
-            step: .tls, reaction: .misconfigured, reason: "tls",
-            message: "The TLS handshake with \(peer) failed" + quoted(text) + ".",
-            hint: "check 'ca', the host name in the server's certificate, and that this port expects TLS; "
-                + "'twinspan check' tells which")
-    }
-
-    /// What is wrong with the server's certificate.
-    static func certificate(_ finding: TLSInspection.Finding, host: String, hasAuthority: Bool) -> BrokerFailure {
-        func failure(_ reason: String, _ message: String, _ hint: String) -> BrokerFailure {
-            BrokerFailure(step: .tls, reaction: .misconfigured, reason: reason, message: message, hint: hint)
-        }
-        switch finding {
-        case .untrusted(let detail):
-            return failure(
-                "certificate-untrusted", "The certificate of '\(host)' comes from an unknown authority (\(detail)).",
-                hasAuthority
-                    ? "put the authority that signed the broker's certificate into 'ca'"
-                    : "the system does not know its authority: put its certificate into 'ca'")
-        case .expired(let time):
-            return failure(
-                "certificate-expired", "The certificate of '\(host)' has expired (\(time)).",
-                "give the broker a new certificate, or check the clock of this machine")
-        case .notYetValid(let time):
-            return failure(
-                "certificate-not-yet-valid", "The certificate of '\(host)' is valid from \(time) only.",
-                "check the clock of this machine, and the broker's certificate")
-        case .otherName(let names):
-            let owners = names.isEmpty ? "nobody" : names.prefix(5).map { "'\($0.prefix(80))'" }.joined(separator: ", ")
-            return failure(
-                "certificate-host", "The certificate is for \(owners), not '\(host)'.",
-                "use the name in the certificate as host in 'uri', or give the server a certificate for this name")
         }
     }
 
@@ -198,30 +121,10 @@ enum MQTTFailure {
             hint: "check \(refusal.option)")
     }
 
-    /// The process has no descriptors or threads left.
-    static let exhausted = BrokerFailure(
-        step: .connect, reaction: .backOff, reason: "exhausted",
-        message: "The process has no file descriptor or thread left for the connection.",
-        hint: "raise the limits of open files and threads")
-
     /// Two unconfirmed messages were given one packet id: the connection's state cannot be trusted.
     static let packetIDReused = BrokerFailure(
         step: .serve, reaction: .retryNow, reason: "packet-id-reused",
         message: "The library numbered two unconfirmed messages alike; the connection is made anew.")
-
-    /// A batch was not taken, by the store or by a full inbox: the broker has to send it again.
-    static let batchNotTaken = BrokerFailure(
-        step: .serve, reaction: .awaitIntake, reason: "not-taken",
-        message: "The messages could not be taken; the connection was dropped so that the broker sends them again.",
-        hint: "see why the store is not ready, or the inbox full")
-
-    /// A commit did not come within the longest hold.
-    static func storeStalled(after limit: Duration) -> BrokerFailure {
-        BrokerFailure(
-            step: .serve, reaction: .backOff, reason: "store-stalled",
-            message: "The store did not commit within \(limit); the connection was dropped.",
-            hint: "see why the store is not ready")
-    }
 
     /// Connections of this client id end again and again right after they were made.
     static func takenOver(clientID: String, times: Int) -> BrokerFailure {

@@ -2,6 +2,7 @@
 // has an id of its own and a clean session without a will, so a connection that runs does not notice it.
 import Glibc
 import TwinspanConnections
+import TwinspanNetwork
 
 /// One trial of an MQTT connection.
 struct MQTTProbe {
@@ -13,7 +14,7 @@ struct MQTTProbe {
 
     /// Blocks the calling thread.
     func run(observer: any SessionObserver) -> SessionEnd {
-        guard let wake = WakeSignal() else { return .failed(MQTTFailure.exhausted) }
+        guard let wake = WakeSignal() else { return .failed(NetworkFailure.exhausted) }
         let control = SessionControl()
         let deadline = Deadline.after(timeout)
         var own = fields
@@ -60,7 +61,7 @@ struct MQTTProbe {
             return nil
         }
         guard fields.validatesCertificates, case .finished(let finding?) = call else { return failure }
-        return MQTTFailure.certificate(
+        return NetworkFailure.certificate(
             finding, host: fields.host, hasAuthority: fields.trustedCertificates != nil)
     }
 
@@ -90,7 +91,8 @@ struct MQTTProbe {
         }
         while !unanswered.isEmpty {
             guard !deadline.hasPassed else {
-                return MQTTFailure.timeout(at: .subscribe, peer: "\(fields.host):\(fields.port)", after: timeout)
+                return NetworkFailure.timeout(
+                    at: .subscribe, peer: "\(fields.host):\(fields.port)", after: timeout, speaking: "MQTT")
             }
             let code = turn(handle, until: deadline)
             for answer in handle.takeSubscribeAnswers() {

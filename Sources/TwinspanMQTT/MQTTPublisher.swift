@@ -3,6 +3,7 @@
 // again on its own terms, is destroyed.
 import Synchronization
 import TwinspanConnections
+import TwinspanNetwork
 
 /// Publishes the messages of one connection.
 final class MQTTPublisher: BrokerSession {
@@ -25,7 +26,7 @@ final class MQTTPublisher: BrokerSession {
     func stop(grace: Duration) { control.stop(grace: grace) }
 
     func run(observer: any SessionObserver) -> SessionEnd {
-        guard let wake = WakeSignal() else { return control.end() ? .stopped : .failed(MQTTFailure.exhausted) }
+        guard let wake = WakeSignal() else { return control.end() ? .stopped : .failed(NetworkFailure.exhausted) }
         control.begin(wake: wake)
         let end = control.isStopping ? .stopped : serve(wake: wake, observer: observer)
         return control.end() ? .stopped : end

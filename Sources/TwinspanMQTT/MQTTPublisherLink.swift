@@ -2,6 +2,7 @@
 // window admits, writes it all, and sleeps until the broker confirms, the queue fills or a stop comes.
 import Glibc
 import TwinspanConnections
+import TwinspanNetwork
 
 /// Publishes on an accepted connection.
 final class MQTTPublisherLink {
@@ -78,7 +79,9 @@ final class MQTTPublisherLink {
             } catch {
                 guard let reason = MQTTPublisherLink.reason(for: error.code) else { return lost(error.code) }
                 nextTaken += 1
-                outcomes.refused(message, reason: reason, detail: error.code.phrase)
+                // Neither topic, size nor quality of service will be better another time.
+                outcomes.refused(
+                    message, PublishRefusal(reason: reason, detail: error.code.phrase, status: 400))
             }
         }
         return nil

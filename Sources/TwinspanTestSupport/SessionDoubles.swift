@@ -15,6 +15,8 @@ public final class TestInlet: Inlet {
         public var source: Int
         public var qos: UInt8
         public var isRetained: Bool
+        public var headers: [String: String]
+        public var isBinary: Bool
     }
 
     public struct State: Sendable {
@@ -23,6 +25,8 @@ public final class TestInlet: Inlet {
         public var batchSizes: [Int] = []
         public var acknowledged = 0
         public var givenBack = 0
+        /// The newest place of each partition, committed or not.
+        public var positions: [LogPosition] = []
         /// Whether `settlement` is being waited for.
         public var isHolding = false
     }
@@ -40,11 +44,17 @@ public final class TestInlet: Inlet {
             Received(
                 address: batch.address(of: message),
                 payload: String(decoding: batch.bytes[message.payload], as: UTF8.self), source: message.source,
-                qos: message.qos, isRetained: message.isRetained)
+                qos: message.qos, isRetained: message.isRetained,
+                headers: Dictionary(message.headers.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
+                isBinary: message.isBinary)
         }
         return state.update { state in
             state.received += messages
             state.batchSizes.append(messages.count)
+            state.positions = batch.positions.reduce(into: state.positions) { known, place in
+                known.removeAll { ($0.reader, $0.topic, $0.partition) == (place.reader, place.topic, place.partition) }
+                known.append(place)
+            }
             return Ticket(sequence: Int64(state.received.count), epoch: 0)
         }
     }
@@ -73,6 +83,10 @@ public final class TestInlet: Inlet {
         }
     }
 
+    public func positions(of reader: String) throws(BrokerFailure) -> [LogPosition] {
+        state.current.positions.filter { $0.reader == reader }
+    }
+
     /// The payloads received so far, in order.
     public var payloads: [String] { state.current.received.map(\.payload) }
 
@@ -89,6 +103,8 @@ public final class TestObserver: SessionObserver {
         public var steps: [SessionStep] = []
         public var openings = 0
         public var warnings: [BrokerFailure] = []
+        /// The present failure of each place that does not stand.
+        public var places: [SessionPlace: BrokerFailure] = [:]
     }
 
     public let state = Watched(State())
@@ -97,13 +113,17 @@ public final class TestObserver: SessionObserver {
     public func began(_ step: SessionStep) { state.update { $0.steps.append(step) } }
     public func opened() { state.update { $0.openings += 1 } }
     public func warned(_ failure: BrokerFailure) { state.update { $0.warnings.append(failure) } }
+    public func changed(_ place: SessionPlace, _ failure: BrokerFailure?) {
+        state.update { $0.places[place] = failure }
+    }
 }
 
 /// Records what became of published messages.
 public final class TestOutcomes: PublishOutcomes {
     public struct State: Sendable {
         public var confirmed: [String] = []
-        public var refused: [(address: String, reason: String)] = []
+        public var answers: [BrokerAnswer] = []
+        public var refused: [(address: String, refusal: PublishRefusal)] = []
     }
 
     public let state = Watched(State())
@@ -112,8 +132,14 @@ public final class TestOutcomes: PublishOutcomes {
     public func confirmed(_ message: OutboundMessage) {
         state.update { $0.confirmed.append(String(decoding: message.payload, as: UTF8.self)) }
     }
-    public func refused(_ message: OutboundMessage, reason: String, detail: String) {
-        state.update { $0.refused.append((message.address, reason)) }
+    public func answered(_ message: OutboundMessage, with answer: BrokerAnswer) {
+        state.update { state in
+            state.answers.append(answer)
+            if answer.isSuccess { state.confirmed.append(String(decoding: message.payload, as: UTF8.self)) }
+        }
+    }
+    public func refused(_ message: OutboundMessage, _ refusal: PublishRefusal) {
+        state.update { $0.refused.append((message.address, refusal)) }
     }
 }
 

@@ -98,7 +98,7 @@ extension BrokerTests {
             defer { broker.resume() }
             let silent = try mqttConnection(id: "silent", port: broker.port, reading: "a")
             expect(
-                check(silent, timeout: .seconds(1)), fails: .authenticate, "timeout", says: "did not answer CONNECT",
+                check(silent, timeout: .seconds(1)), fails: .authenticate, "timeout", says: "did not answer in MQTT",
                 remedy: "MQTT broker listens there")
         }
 

@@ -4,6 +4,10 @@ import Testing
 
 @Suite("imports")
 struct ImportTests {
+    private static let adapterImports: Set<String> = [
+        "TwinspanConnections", "TwinspanNetwork", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON",
+    ]
+
     /// Everything a target may import beside the standard library, `Glibc` and `Synchronization`. What is not listed is
     /// forbidden; Foundation is listed where it is allowed.
     private static let allowed: [String: Set<String>] = [
@@ -19,10 +23,15 @@ struct ImportTests {
             "TwinspanEngine", "TwinspanProtocol", "TwinspanPolicies", "TwinspanJSON", "GRDB", "GRDBSQLite",
             "Foundation",
         ],
+        "TwinspanNetwork": ["TwinspanConnections", "TwinspanProtocol", "TwinspanJSON", "COpenSSL"],
         // Expressions, because the connection model holds parsed templates.
-        "TwinspanMQTT": [
-            "TwinspanConnections", "TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON", "CMosquitto",
-        ],
+        "TwinspanMQTT": adapterImports.union(["CMosquitto"]),
+        "TwinspanAMQP091": adapterImports.union(["CRabbitMQ"]),
+        "TwinspanAMQP10": adapterImports.union(["CQpidProton"]),
+        "TwinspanKafka": adapterImports.union(["CRdKafka"]),
+        "TwinspanHTTPPush": adapterImports.union([
+            "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Logging",
+        ]),
         "TwinspanSupervisor": [
             "TwinspanConnections", "TwinspanMapping", "TwinspanEngine", "TwinspanPolicies", "TwinspanExpressions",
             "TwinspanProtocol", "TwinspanJSON", "Logging",
@@ -35,7 +44,8 @@ struct ImportTests {
         ],
         "twinspan": [
             "TwinspanJSON", "TwinspanProtocol", "TwinspanPolicies", "TwinspanExpressions", "TwinspanMapping",
-            "TwinspanEngine", "TwinspanConnections", "TwinspanSQLite", "TwinspanMQTT", "TwinspanSupervisor",
+            "TwinspanEngine", "TwinspanConnections", "TwinspanSQLite", "TwinspanNetwork", "TwinspanMQTT",
+            "TwinspanAMQP091", "TwinspanAMQP10", "TwinspanKafka", "TwinspanHTTPPush", "TwinspanSupervisor",
             "TwinspanHTTP", "TwinspanJavaScript", "CMalloc", "ArgumentParser", "Logging", "ServiceLifecycle",
         ],
         "TwinspanTestSupport": [
@@ -47,7 +57,9 @@ struct ImportTests {
 
     /// Where the modules of C libraries may be imported.
     private static let places = [
-        "CMosquitto": "Sources/TwinspanMQTT/Client/", "CYAML": "Sources/TwinspanConnections/YAML/",
+        "CMosquitto": "Sources/TwinspanMQTT/Client/", "CRabbitMQ": "Sources/TwinspanAMQP091/Client/",
+        "CQpidProton": "Sources/TwinspanAMQP10/Client/", "CRdKafka": "Sources/TwinspanKafka/Client/",
+        "COpenSSL": "Sources/TwinspanNetwork/TLS/", "CYAML": "Sources/TwinspanConnections/YAML/",
         "CCrypt": "Sources/TwinspanHTTP/Authentication/", "CMalloc": "Sources/twinspan/Composition/",
         "GRDBSQLite": "Sources/TwinspanSQLite/",
     ]

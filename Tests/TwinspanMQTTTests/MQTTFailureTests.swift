@@ -54,13 +54,7 @@ struct MQTTFailureTests {
         #expect(reason(lost, .seconds(1)) == "taken-over")
         #expect(reason(lost, .seconds(5)) == "connection-lost")
         #expect(reason(lost, .zero) == "connection-lost")
-        #expect(reason(MQTTFailure.batchNotTaken, .zero) == "not-taken")
+        #expect(reason(BrokerFailure.batchNotTaken, .zero) == "not-taken")
         #expect(watch.suspiciousEnds == 0)
-    }
-
-    @Test("every timeout says which step it was and what to check", arguments: SessionStep.allCases)
-    func timeouts(step: SessionStep) {
-        let failure = MQTTFailure.timeout(at: step, peer: "h:1", after: .seconds(10))
-        #expect(failure.reason == "timeout" && failure.reaction == .backOff && failure.hint != nil)
     }
 }

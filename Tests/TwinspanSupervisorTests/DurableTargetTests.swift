@@ -265,8 +265,8 @@ struct DurableTargetTests {
         try rig.count(1...5)
         let sent = try rig.awaitSent(5)
         bench.wayOut.outcomes.confirmed(sent[0])
-        bench.wayOut.outcomes.refused(sent[1], reason: "too-large", detail: "why")
-        bench.wayOut.outcomes.refused(sent[2], reason: "quota", detail: "why")
+        bench.wayOut.outcomes.refused(sent[1], PublishRefusal(reason: "too-large", detail: "why", status: 400))
+        bench.wayOut.outcomes.refused(sent[2], PublishRefusal(reason: "quota", detail: "why"))
         bench.wayOut.outcomes.confirmed(sent[3])
         try bench.awaitMoment("more time") { rig.rig.clock.monotonic > 20_000_000_000 }
         // The last one is still under way, so nothing is sent again yet.

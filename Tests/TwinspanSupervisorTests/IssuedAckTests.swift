@@ -49,7 +49,8 @@ struct IssuedAckTests {
         let connection = try rig.connection(targets: [target(topics: [topic()], label: "c1:ack")])
         try rig.withWayOut(connection) { wayOut in
             let answers = try rig.request(.modify, "/attributes/a", "2", asking: ["c1:ack"])
-            wayOut.outcomes.refused(try rig.awaitSent(1)[0], reason: reason, detail: "why")
+            wayOut.outcomes.refused(
+                try rig.awaitSent(1)[0], PublishRefusal(reason: reason, detail: "why", status: status))
             let all = try answers.acknowledgements()
             #expect(all.status == status)
             let payload = all.acknowledgements.first?.payload?.value.object
@@ -83,7 +84,7 @@ struct IssuedAckTests {
             let answers = try rig.request(.modify, "/attributes/a", "2", asking: ["c1:ack"])
             let sent = try rig.awaitSent(2)
             if fails {
-                wayOut.outcomes.refused(sent[0], reason: "broker", detail: "why")
+                wayOut.outcomes.refused(sent[0], PublishRefusal(reason: "broker", detail: "why"))
             } else {
                 wayOut.outcomes.confirmed(sent[0])
             }

@@ -59,7 +59,7 @@ struct RecordedTargetTests {
             if isConfirmed {
                 wayOut.outcomes.confirmed(message)
             } else {
-                wayOut.outcomes.refused(message, reason: "broker", detail: "why")
+                wayOut.outcomes.refused(message, PublishRefusal(reason: "broker", detail: "why"))
             }
         }
         let entries = try #require(recorder).retrieveLogs().entries.filter { $0.category == .target }

@@ -60,9 +60,23 @@ public protocol SessionObserver: AnyObject, Sendable {
     func warned(_ failure: BrokerFailure)
     /// What a step has found, for people: the addresses of a host, the one that answered. Of `serve` it is a hint.
     func noted(_ step: SessionStep, _ text: String)
+    /// One place of an open session has failed, or stands again (`failure` nil). The session goes on with the others
+    /// and tries this one again by itself. Every place stands when the session opens, unless told otherwise.
+    func changed(_ place: SessionPlace, _ failure: BrokerFailure?)
+}
+
+/// What hangs on a session.
+public enum SessionPlace: Sendable, Hashable {
+    /// An address of a source, counted from 0.
+    case source(Int, address: String)
+    /// A target, counted from 0.
+    case target(Int)
 }
 
 extension SessionObserver {
+    /// For observers of sessions whose places stand and fall together.
+    public func changed(_ place: SessionPlace, _ failure: BrokerFailure?) {}
+
     /// Most observers are told enough by the steps.
     public func noted(_ step: SessionStep, _ text: String) {}
 }
@@ -113,6 +127,22 @@ public struct BrokerFailure: Error, Sendable, Equatable {
     }
 }
 
+extension BrokerFailure {
+    /// A batch was not taken, by the store or by a full inbox: the broker has to send it again.
+    public static let batchNotTaken = BrokerFailure(
+        step: .serve, reaction: .awaitIntake, reason: "not-taken",
+        message: "The messages could not be taken; the connection was dropped so that the broker sends them again.",
+        hint: "see why the store is not ready, or the inbox full")
+
+    /// A commit did not come within the longest hold.
+    public static func storeStalled(after limit: Duration) -> BrokerFailure {
+        BrokerFailure(
+            step: .serve, reaction: .backOff, reason: "store-stalled",
+            message: "The store did not commit within \(limit); the connection was dropped.",
+            hint: "see why the store is not ready")
+    }
+}
+
 /// Where a consumer puts its batches: the source pipeline, the engine and the committer behind one call.
 public protocol Inlet: AnyObject, Sendable {
     /// The most messages and bytes a batch should have. The session stops reading at either.
@@ -127,6 +157,15 @@ public protocol Inlet: AnyObject, Sendable {
 
     /// Counts the batch's messages as acknowledged at the broker, or as given back to it.
     func settled(_ batch: MessageBatch, as settlement: Settlement)
+
+    /// The committed places of one of the connection's readers; those it has never committed are missing. Reads from
+    /// the store; throws what is wrong with it, and then nothing may be read from the broker.
+    func positions(of reader: String) throws(BrokerFailure) -> [LogPosition]
+}
+
+extension Inlet {
+    /// For inlets of brokers that keep the place themselves.
+    public func positions(of reader: String) throws(BrokerFailure) -> [LogPosition] { [] }
 }
 
 /// The commit a batch waits for.

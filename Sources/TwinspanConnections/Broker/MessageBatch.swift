@@ -14,11 +14,16 @@ public final class MessageBatch {
         public var isRetained: Bool
         /// Headers of the transport; empty for MQTT 3.1.1, whose `mqtt.*` headers the pipeline makes when asked.
         public var headers: [(name: String, value: String)]
+        /// Whether the transport says that the payload is bytes and no text. Most do not say; then it is both.
+        public var isBinary = false
     }
 
     /// The bytes of all addresses and payloads.
     public private(set) var bytes: [UInt8] = []
     public private(set) var messages: [Message] = []
+    /// Where the batch ends in the logs it was read from: at most one entry per partition. They are committed in one
+    /// transaction with the effects of the batch. Empty for brokers that keep the place themselves.
+    public var positions: [LogPosition] = []
 
     public init() {}
 
@@ -28,7 +33,7 @@ public final class MessageBatch {
     /// Copies a message into the batch. `address` must be UTF-8.
     public func append(
         address: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer, source: Int, qos: UInt8, isRetained: Bool,
-        headers: [(name: String, value: String)] = []
+        headers: [(name: String, value: String)] = [], isBinary: Bool = false
     ) {
         let addressStart = bytes.count
         bytes.append(contentsOf: address)
@@ -37,7 +42,7 @@ public final class MessageBatch {
         messages.append(
             Message(
                 address: addressStart..<payloadStart, payload: payloadStart..<bytes.count, source: source, qos: qos,
-                isRetained: isRetained, headers: headers))
+                isRetained: isRetained, headers: headers, isBinary: isBinary))
     }
 
     /// Empties the batch and keeps its memory, unless one large message has blown it up.
@@ -45,6 +50,7 @@ public final class MessageBatch {
         let keepsCapacity = bytes.capacity <= 1 << 20
         bytes.removeAll(keepingCapacity: keepsCapacity)
         messages.removeAll(keepingCapacity: true)
+        positions.removeAll(keepingCapacity: true)
     }
 
     /// The address of a message as text.

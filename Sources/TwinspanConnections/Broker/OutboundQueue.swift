@@ -13,6 +13,8 @@ public struct OutboundMessage: Sendable {
     public var isRetained: Bool
     /// Headers for transports that have them.
     public var headers: [(name: String, value: String)]
+    /// Whether the payload is bytes and no text, for transports that tell one from the other.
+    public var isBinary: Bool
     /// Index of the target it belongs to; nil for an answer to a reply target.
     public var target: Int?
     /// When the event behind it was committed, in nanoseconds of the monotonic clock: for the age of the queue.
@@ -23,7 +25,7 @@ public struct OutboundMessage: Sendable {
 
     public init(
         address: String, payload: [UInt8], qos: UInt8, isRetained: Bool = false,
-        headers: [(name: String, value: String)] = [], target: Int?, queuedAt: UInt64,
+        headers: [(name: String, value: String)] = [], isBinary: Bool = false, target: Int?, queuedAt: UInt64,
         receipt: DeliveryReceipt? = nil
     ) {
         self.address = address
@@ -31,6 +33,7 @@ public struct OutboundMessage: Sendable {
         self.qos = qos
         self.isRetained = isRetained
         self.headers = headers
+        self.isBinary = isBinary
         self.target = target
         self.queuedAt = queuedAt
         self.receipt = receipt
@@ -41,8 +44,45 @@ public struct OutboundMessage: Sendable {
 public protocol PublishOutcomes: AnyObject, Sendable {
     /// The library has taken the message and the broker has confirmed it (QoS 0: it is written).
     func confirmed(_ message: OutboundMessage)
-    /// The message can never be sent, or was refused; `reason` is a short word for metrics.
-    func refused(_ message: OutboundMessage, reason: String, detail: String)
+    /// The receiver has answered, as an HTTP endpoint does, or the broker has told where the message is. Whether that
+    /// is a success stands in the answer's status. Called in place of `confirmed`.
+    func answered(_ message: OutboundMessage, with answer: BrokerAnswer)
+    /// The message can never be sent, or was refused.
+    func refused(_ message: OutboundMessage, _ refusal: PublishRefusal)
+}
+
+/// What a receiver says to a message.
+public struct BrokerAnswer: Sendable {
+    /// As of HTTP; from 200 to 299 the message is delivered.
+    public var status: Int
+    /// Names in lower case.
+    public var headers: [(name: String, value: String)]
+    public var body: [UInt8]
+
+    public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    public var isSuccess: Bool { (200...299).contains(status) }
+}
+
+/// Why a message was not published.
+public struct PublishRefusal: Error, Sendable, Equatable {
+    /// A short word for metrics, e.g. `invalid-topic`, `unroutable`.
+    public var reason: String
+    /// What happened, with the broker's own words.
+    public var detail: String
+    /// What an acknowledgement of the target gets: 400 when the message can never be sent, 503 when it may go well
+    /// another time, 408 when no confirmation came (spec/connectivity-bindings.md, per binding).
+    public var status: Int
+
+    public init(reason: String, detail: String, status: Int = 503) {
+        self.reason = reason
+        self.detail = detail
+        self.status = status
+    }
 }
 
 /// A bounded queue of outbound messages. Safe from any thread.

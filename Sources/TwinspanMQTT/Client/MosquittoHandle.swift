@@ -7,6 +7,7 @@
 // After every call the caller asks `isOpen`; the library's disconnect callback comes 0, 1 or 2 times and is not used.
 import CMosquitto
 import Glibc
+import TwinspanNetwork
 
 /// A client handle of libmosquitto. All methods must be called on the owning thread; ownership moves with `adopt`.
 ///
@@ -313,25 +314,6 @@ struct MosquittoRefusal: Error, Equatable {
     var code: MosquittoCode
     /// What it was given, a phrase.
     var option: String
-}
-
-/// A file without a name that holds `text`; -1 on failure. It vanishes with its descriptor.
-func unlinkedFile(with text: String) -> Int32 {
-    var path = Array("/tmp/twinspan-ca-XXXXXX".utf8CString)
-    let descriptor = mkstemp(&path)
-    guard descriptor >= 0 else { return -1 }
-    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-    unlink(path)
-    var bytes = Array(text.utf8)[...]
-    while !bytes.isEmpty {
-        let written = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-        guard written > 0 else {
-            close(descriptor)
-            return -1
-        }
-        bytes = bytes.dropFirst(written)
-    }
-    return descriptor
 }
 
 /// Reads and forgets until the peer closes or `deadline`.

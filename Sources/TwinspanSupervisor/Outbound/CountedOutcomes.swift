@@ -27,18 +27,19 @@ final class CountedOutcomes: PublishOutcomes {
         settle(message, nil)
     }
 
-    func refused(_ message: OutboundMessage, reason: String, detail: String) {
+    func answered(_ message: OutboundMessage, with answer: BrokerAnswer) {
+        confirmed(message)
+    }
+
+    func refused(_ message: OutboundMessage, _ refusal: PublishRefusal) {
         trouble.warn(
-            "message not published", reason: reason,
-            ["address": "\(message.address.prefix(120))", "error": "\(detail)"])
-        // What will never be sent is the sender's matter; anything else may go well another time.
-        let isPermanent = ["invalid-topic", "too-large", "qos-not-supported"].contains(reason)
+            "message not published", reason: refusal.reason,
+            ["address": "\(message.address.prefix(120))", "error": "\(refusal.detail)"])
         let error = TwinspanError(
-            code: GeneralErrorTable.sendingFailed.code,
-            status: isPermanent ? 400 : GeneralErrorTable.sendingFailed.status,
-            message: "The message could not be sent: \(detail)",
-            description: isPermanent ? "Check address, size and QoS of the message." : "Try again later.")
-        settle(message, DeliveryReceipt.Failure(reason: reason, error: error))
+            code: GeneralErrorTable.sendingFailed.code, status: refusal.status,
+            message: "The message could not be sent: \(refusal.detail)",
+            description: refusal.status == 400 ? "Check address, size and QoS of the message." : "Try again later.")
+        settle(message, DeliveryReceipt.Failure(reason: refusal.reason, error: error))
     }
 
     /// Ends a message of a target that found no place in the queue.

@@ -57,7 +57,7 @@ extension AdapterScenario {
             try queue.offer("good", to: address)
             try require(try collector.next() == "good", "the good message did not arrive")
             try require(outcomes.state.wait(5) { $0.confirmed == ["good"] }, "the good message is not confirmed")
-            try require(outcomes.state.current.refused.map(\.reason) == ["invalid-topic"], "not refused")
+            try require(outcomes.state.current.refused.map(\.refusal.reason) == ["invalid-topic"], "not refused")
             try session.stop()
         },
         AdapterScenario("a publisher gives back what a dead broker did not confirm, and sends it later") { harness in

@@ -100,10 +100,12 @@ final class FleetPublisher: SessionObserver, PublishOutcomes {
         tally.withLock { $0.confirmed += 1 }
     }
 
-    func refused(_ message: OutboundMessage, reason: String, detail: String) {
+    func answered(_ message: OutboundMessage, with answer: BrokerAnswer) { confirmed(message) }
+
+    func refused(_ message: OutboundMessage, _ refusal: PublishRefusal) {
         tally.withLock { tally in
             tally.refused += 1
-            tally.lastRefusal = "\(reason): \(detail)"
+            tally.lastRefusal = "\(refusal.reason): \(refusal.detail)"
         }
     }
 }

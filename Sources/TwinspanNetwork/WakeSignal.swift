@@ -4,13 +4,13 @@
 import Glibc
 
 /// Wakes a thread out of poll(2). `wake` may be called from any thread.
-final class WakeSignal: Sendable {
+public final class WakeSignal: Sendable {
     /// For the poll set: readable after `wake` until `drain`.
-    let descriptor: Int32
+    public let descriptor: Int32
     private let writingEnd: Int32
 
     /// Nil when the process has no descriptor left.
-    init?() {
+    public init?() {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return nil }
         (descriptor, writingEnd) = (ends[0], ends[1])
@@ -26,14 +26,14 @@ final class WakeSignal: Sendable {
     }
 
     /// Makes the descriptor readable. Never blocks: a full pipe is readable already.
-    func wake() {
+    public func wake() {
         var byte: UInt8 = 1
         _ = write(writingEnd, &byte, 1)
     }
 
     /// Takes the wake-ups so far. Called by the woken thread before it looks at what there is to do; what more than a
     /// buffer of them leaves behind wakes it once more.
-    func drain() {
+    public func drain() {
         withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { buffer in
             _ = read(descriptor, buffer.baseAddress, buffer.count)
         }

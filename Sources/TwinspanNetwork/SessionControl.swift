@@ -3,7 +3,7 @@
 import Synchronization
 
 /// The stop request of a session and the way to wake its thread.
-final class SessionControl: Sendable {
+public final class SessionControl: Sendable {
     private struct State {
         var stopDeadline: Deadline?
         var wake: WakeSignal?
@@ -11,8 +11,10 @@ final class SessionControl: Sendable {
 
     private let state = Mutex(State())
 
+    public init() {}
+
     /// Asks the session to end by `grace` from now; of two requests the sooner one counts.
-    func stop(grace: Duration) {
+    public func stop(grace: Duration) {
         let deadline = Deadline.after(grace)
         let wake = state.withLock { state in
             state.stopDeadline = min(deadline, state.stopDeadline ?? .never)
@@ -22,12 +24,12 @@ final class SessionControl: Sendable {
     }
 
     /// Called at the start of a run with the signal its thread listens to.
-    func begin(wake: WakeSignal) {
+    public func begin(wake: WakeSignal) {
         state.withLock { $0.wake = wake }
     }
 
     /// Called at the end of a run. Returns whether a stop was asked for; that request is spent then.
-    func end() -> Bool {
+    public func end() -> Bool {
         state.withLock { state in
             state.wake = nil
             defer { state.stopDeadline = nil }
@@ -36,7 +38,7 @@ final class SessionControl: Sendable {
     }
 
     /// By when the session has to be gone; nil while nobody has asked for a stop.
-    var stopDeadline: Deadline? { state.withLock { $0.stopDeadline } }
+    public var stopDeadline: Deadline? { state.withLock { $0.stopDeadline } }
     /// Whether a stop was asked for.
-    var isStopping: Bool { stopDeadline != nil }
+    public var isStopping: Bool { stopDeadline != nil }
 }

@@ -3,27 +3,28 @@
 import Glibc
 
 /// One address of a host with its port, as the kernel wants it.
-struct HostAddress: Sendable, Equatable {
+public struct HostAddress: Sendable, Equatable {
     /// The bytes of a `sockaddr_in` or `sockaddr_in6`.
-    let socketAddress: [UInt8]
+    public let socketAddress: [UInt8]
     /// The address as text without port, e.g. `192.0.2.10` or `2001:db8::1`; resolves to itself.
-    let text: String
+    public let text: String
 
     /// `192.0.2.10:1883` or `[2001:db8::1]:1883`.
-    func peer(port: Int) -> String { text.contains(":") ? "[\(text)]:\(port)" : "\(text):\(port)" }
+    public func peer(port: Int) -> String { text.contains(":") ? "[\(text)]:\(port)" : "\(text):\(port)" }
 
     /// Why a name has no address.
-    struct ResolutionFailure: Error, Equatable, Sendable {
+    public struct ResolutionFailure: Error, Equatable, Sendable {
         /// Whether asking again later may help, e.g. because no name server answered.
-        let isTemporary: Bool
+        public let isTemporary: Bool
         /// The resolver's words.
-        let text: String
+        public let text: String
     }
 
     /// All addresses of a name, each once, in the resolver's order. Blocks for as long as the resolver likes, unless
     /// `isLiteral` restricts it to addresses written as such.
-    static func resolve(_ host: String, port: Int, isLiteral: Bool = false) -> Result<[HostAddress], ResolutionFailure>
-    {
+    public static func resolve(
+        _ host: String, port: Int, isLiteral: Bool = false
+    ) -> Result<[HostAddress], ResolutionFailure> {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

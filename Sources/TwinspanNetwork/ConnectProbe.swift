@@ -2,9 +2,9 @@
 import Glibc
 
 /// Tries the addresses of a host.
-enum ConnectProbe {
+public enum ConnectProbe {
     /// How a probe ended.
-    enum Outcome: Equatable {
+    public enum Outcome: Equatable {
         /// This address accepted first.
         case answered(HostAddress)
         /// No address accepted; the system's error number of the last one.
@@ -13,9 +13,11 @@ enum ConnectProbe {
         case stopped
     }
 
-    /// Connects to all addresses at once and closes every connection again; the first that stands wins.
-    static func run(
-        _ addresses: [HostAddress], until deadline: Deadline, control: SessionControl, wake: WakeSignal
+    /// Connects to all addresses at once and closes every connection but the first that stands; that one stays with
+    /// who keeps it, a non-blocking socket, and is closed too when nobody does.
+    public static func run(
+        _ addresses: [HostAddress], until deadline: Deadline, control: SessionControl, wake: WakeSignal,
+        keep: ((_ descriptor: Int32) -> Void)? = nil
     ) -> Outcome {
         var attempts: [(descriptor: Int32, address: HostAddress)] = []
         defer { for attempt in attempts { close(attempt.descriptor) } }
@@ -35,7 +37,11 @@ enum ConnectProbe {
             if descriptors[attempts.count].revents != 0 { wake.drain() }
             for index in attempts.indices.reversed() where descriptors[index].revents != 0 {
                 let number = pendingError(of: attempts[index].descriptor)
-                if number == 0 { return .answered(attempts[index].address) }
+                if number == 0 {
+                    let address = attempts[index].address
+                    if let keep { keep(attempts.remove(at: index).descriptor) }
+                    return .answered(address)
+                }
                 lastError = number
                 close(attempts.remove(at: index).descriptor)
             }
@@ -70,7 +76,7 @@ enum ConnectProbe {
 }
 
 /// The system's text for an error number.
-func systemErrorText(_ number: Int32) -> String {
+public func systemErrorText(_ number: Int32) -> String {
     var buffer = [CChar](repeating: 0, count: 256)
     guard strerror_r(number, &buffer, buffer.count) == 0 else { return "error \(number)" }
     return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

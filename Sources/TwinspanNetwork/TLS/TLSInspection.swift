@@ -4,9 +4,9 @@
 import Glibc
 
 /// One look at a server's certificate.
-struct TLSInspection {
+public struct TLSInspection {
     /// What is wrong.
-    enum Finding: Equatable, Sendable {
+    public enum Finding: Equatable, Sendable {
         /// Nobody we trust has signed it.
         case untrusted(detail: String)
         case expired(since: String)
@@ -18,15 +18,22 @@ struct TLSInspection {
     private typealias Pointer = UnsafeMutableRawPointer
     private typealias Text = UnsafePointer<CChar>
 
-    let host: String
-    let address: HostAddress
+    public let host: String
+    public let address: HostAddress
     /// PEM bundle; nil means the certificates of the system.
-    let trustedCertificates: String?
+    public let trustedCertificates: String?
     /// For each of the socket's calls.
-    let patience: Duration
+    public let patience: Duration
+
+    public init(host: String, address: HostAddress, trustedCertificates: String?, patience: Duration) {
+        self.host = host
+        self.address = address
+        self.trustedCertificates = trustedCertificates
+        self.patience = patience
+    }
 
     /// Blocks for some network round trips. Nil when nothing is wrong, or nothing could be found out.
-    func run() -> Finding? {
+    public func run() -> Finding? {
         guard let socket = connectedSocket() else { return nil }
         defer { close(socket) }
         guard let make = Self.function("SSL_CTX_new", as: (@convention(c) (Pointer?) -> Pointer?).self),

@@ -5,9 +5,9 @@ import Glibc
 import Synchronization
 
 /// One blocking call on a thread of its own.
-final class AbandonableCall<Value: Sendable>: Sendable {
+public final class AbandonableCall<Value: Sendable>: Sendable {
     /// How waiting for the call ended.
-    enum Outcome {
+    public enum Outcome {
         case finished(Value)
         case timedOut
         case stopped
@@ -21,7 +21,7 @@ final class AbandonableCall<Value: Sendable>: Sendable {
     private init(done: WakeSignal) { self.done = done }
 
     /// Runs `body` elsewhere and waits for it until `deadline` or a stop.
-    static func run(
+    public static func run(
         until deadline: Deadline, control: SessionControl, wake: WakeSignal, body: @escaping @Sendable () -> Value
     ) -> Outcome {
         guard let done = WakeSignal() else { return .unavailable }

@@ -3,7 +3,7 @@
 import Glibc
 
 /// OpenSSL as far as libmosquitto's TLS connections need it from outside.
-enum OpenSSLCalls {
+public enum OpenSSLCalls {
     private typealias Query = @convention(c) (UnsafeMutableRawPointer) -> Int32
     private typealias Write = @convention(c) (UnsafeMutableRawPointer, UnsafeRawPointer?, Int32) -> Int32
 
@@ -14,24 +14,24 @@ enum OpenSSLCalls {
     private static let writeFunction: Write? = symbol("SSL_write").map { unsafeBitCast($0, to: Write.self) }
 
     /// Whether the library was built with a TLS layer we can drive.
-    static var areAvailable: Bool { pendingFunction != nil && doneFunction != nil && writeFunction != nil }
+    public static var areAvailable: Bool { pendingFunction != nil && doneFunction != nil && writeFunction != nil }
 
     /// Bytes decrypted and not yet read.
-    static func pending(_ ssl: UnsafeMutableRawPointer) -> Int {
+    public static func pending(_ ssl: UnsafeMutableRawPointer) -> Int {
         pendingFunction.map { Int($0(ssl)) } ?? 0
     }
 
-    static func isHandshakeDone(_ ssl: UnsafeMutableRawPointer) -> Bool {
+    public static func isHandshakeDone(_ ssl: UnsafeMutableRawPointer) -> Bool {
         doneFunction.map { $0(ssl) != 0 } ?? true
     }
 
     /// The version of the protocol, e.g. `TLSv1.3`.
-    static func version(_ ssl: UnsafeMutableRawPointer) -> String? {
+    public static func version(_ ssl: UnsafeMutableRawPointer) -> String? {
         versionFunction?(ssl).map { String(cString: $0) }
     }
 
     /// Writes all of `bytes`, or reports that it could not.
-    static func write(_ bytes: [UInt8], to ssl: UnsafeMutableRawPointer) -> Bool {
+    public static func write(_ bytes: [UInt8], to ssl: UnsafeMutableRawPointer) -> Bool {
         writeFunction.map { $0(ssl, bytes, Int32(bytes.count)) == Int32(bytes.count) } ?? false
     }
 

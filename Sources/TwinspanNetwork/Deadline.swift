@@ -3,22 +3,22 @@
 import Glibc
 
 /// A moment by which something has to be done.
-struct Deadline: Sendable, Comparable {
+public struct Deadline: Sendable, Comparable {
     /// Nanoseconds of CLOCK_MONOTONIC; `UInt64.max` never comes.
     private let nanoseconds: UInt64
 
     private init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
     /// Never comes.
-    static let never = Deadline(nanoseconds: .max)
+    public static let never = Deadline(nanoseconds: .max)
     /// The present moment.
-    static var now: Deadline { Deadline(nanoseconds: clock()) }
+    public static var now: Deadline { Deadline(nanoseconds: clock()) }
 
     /// `duration` from now; a negative one has passed already.
-    static func after(_ duration: Duration) -> Deadline { now.advanced(by: duration) }
+    public static func after(_ duration: Duration) -> Deadline { now.advanced(by: duration) }
 
     /// This moment moved by a duration; moments out of range never come.
-    func advanced(by duration: Duration) -> Deadline {
+    public func advanced(by duration: Duration) -> Deadline {
         guard nanoseconds != .max else { return self }
         let (seconds, attoseconds) = duration.components
         guard seconds < 1 << 32 else { return .never }
@@ -28,17 +28,17 @@ struct Deadline: Sendable, Comparable {
     }
 
     /// Whether the moment has come.
-    var hasPassed: Bool { Deadline.clock() >= nanoseconds }
+    public var hasPassed: Bool { Deadline.clock() >= nanoseconds }
 
     /// The time until the moment; zero once it has passed, an hour for one that never comes.
-    var remaining: Duration {
+    public var remaining: Duration {
         guard nanoseconds != .max else { return .seconds(3600) }
         let now = Deadline.clock()
         return now >= nanoseconds ? .zero : .nanoseconds(Int64(nanoseconds - now))
     }
 
     /// The timeout for poll(2) in milliseconds, rounded up so that a wake-up is never early; -1 means no limit.
-    var pollTimeout: Int32 {
+    public var pollTimeout: Int32 {
         guard nanoseconds != .max else { return -1 }
         let now = Deadline.clock()
         guard nanoseconds > now else { return 0 }
@@ -46,11 +46,11 @@ struct Deadline: Sendable, Comparable {
     }
 
     /// How long `self` came after `earlier`; zero if it did not.
-    func since(_ earlier: Deadline) -> Duration {
+    public func since(_ earlier: Deadline) -> Duration {
         nanoseconds > earlier.nanoseconds ? .nanoseconds(Int64(nanoseconds - earlier.nanoseconds)) : .zero
     }
 
-    static func < (left: Deadline, right: Deadline) -> Bool { left.nanoseconds < right.nanoseconds }
+    public static func < (left: Deadline, right: Deadline) -> Bool { left.nanoseconds < right.nanoseconds }
 
     private static func clock() -> UInt64 {
         var time = timespec()

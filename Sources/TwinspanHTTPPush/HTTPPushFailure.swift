@@ -1,0 +1,5 @@
+// What an end of a connection means and which reaction it calls for. The reason words are stable; metrics and status
+// are built on them.
+
+/// Classifies failures of HTTP push sessions.
+enum HTTPPushFailure {}

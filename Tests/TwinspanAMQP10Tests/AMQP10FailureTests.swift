@@ -1,0 +1,4 @@
+import Testing
+
+@Suite("AMQP 1.0 failures")
+struct AMQP10FailureTests {}

@@ -1,0 +1,4 @@
+import Testing
+
+@Suite("HTTP push failures")
+struct HTTPPushFailureTests {}

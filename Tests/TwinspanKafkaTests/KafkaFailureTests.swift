@@ -1,0 +1,4 @@
+import Testing
+
+@Suite("Kafka failures")
+struct KafkaFailureTests {}
