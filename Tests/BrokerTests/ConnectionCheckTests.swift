@@ -99,7 +99,7 @@ extension BrokerTests {
             let silent = try mqttConnection(id: "silent", port: broker.port, reading: "a")
             expect(
                 check(silent, timeout: .seconds(1)), fails: .authenticate, "timeout", says: "did not answer in MQTT",
-                remedy: "MQTT broker listens there")
+                remedy: "MQTT is spoken there")
         }
 
         @Test("a wrong password, a wrong user and a missing user are named")
