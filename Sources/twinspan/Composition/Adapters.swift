@@ -1,11 +1,12 @@
 // The registry of adapters, and what their bindings know about configurations. A new adapter is two lines here.
+import TwinspanAMQP091
 import TwinspanConnections
 import TwinspanJSON
 import TwinspanMQTT
 import TwinspanProtocol
 
 enum Adapters {
-    static let all: [any BrokerAdapter] = [MQTTBrokerClient()]
+    static let all: [any BrokerAdapter] = [MQTTBrokerClient(), AMQP091BrokerClient()]
 
     /// The rules the lint applies.
     static let bindingRules: [BindingRules] = [
@@ -14,7 +15,10 @@ enum Adapters {
                 BindingProblem(
                     path: problem.path, message: problem.text, hint: problem.hint, isWarning: problem.isWarning)
             }
-        }
+        },
+        BindingRules(types: [.amqp091], settings: AMQP091Fields.Key.allCases.map(\.rawValue)) { connection in
+            AMQP091Fields.diagnose(connection)
+        },
     ]
 
     /// How definitions that come over HTTP are read: as those in files are.
