@@ -20,14 +20,17 @@ enum Adapters {
     ]
 
     /// How definitions that come over HTTP are read: as those in files are.
-    static let reading = ConnectionReading(
-        read: { document, id in
-            do throws(TwinspanError) {
-                return .success(
-                    try ConnectionJSON.read(.object(document), id: id, rules: readingRules))
-            } catch {
-                return .failure(error)
-            }
-        },
-        write: { $0.json(.shown) }, store: { $0.json(.stored) })
+    static func reading(hosts: HostRules) -> ConnectionReading {
+        var rules = readingRules
+        rules.hosts = hosts
+        return ConnectionReading(
+            read: { [rules] document, id in
+                do throws(TwinspanError) {
+                    return .success(try ConnectionJSON.read(.object(document), id: id, rules: rules))
+                } catch {
+                    return .failure(error)
+                }
+            },
+            write: { $0.json(.shown) }, store: { $0.json(.stored) })
+    }
 }
