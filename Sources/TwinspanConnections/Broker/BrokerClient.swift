@@ -71,6 +71,9 @@ public enum SessionPlace: Sendable, Hashable {
     case source(Int, address: String)
     /// A target, counted from 0.
     case target(Int)
+    /// The tunnel that leads to the broker. A session whose tunnel has failed ends with what its library makes of it;
+    /// this tells why. Reported on the tunnel's own thread.
+    case tunnel
 }
 
 extension SessionObserver {

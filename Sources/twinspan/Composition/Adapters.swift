@@ -2,6 +2,7 @@
 import TwinspanConnections
 import TwinspanJSON
 import TwinspanMQTT
+import TwinspanNetwork
 import TwinspanProtocol
 
 enum Adapters {
@@ -14,18 +15,22 @@ enum Adapters {
                 BindingProblem(
                     path: problem.path, message: problem.text, hint: problem.hint, isWarning: problem.isWarning)
             }
-        }
+        },
+        TLSRules.rules,
     ]
 
     /// How definitions that come over HTTP are read: as those in files are.
-    static let reading = ConnectionReading(
-        read: { document, id in
-            do throws(TwinspanError) {
-                return .success(
-                    try ConnectionJSON.read(.object(document), id: id, rules: readingRules))
-            } catch {
-                return .failure(error)
-            }
-        },
-        write: { $0.json(.shown) }, store: { $0.json(.stored) })
+    static func reading(hosts: HostRules) -> ConnectionReading {
+        var rules = readingRules
+        rules.hosts = hosts
+        return ConnectionReading(
+            read: { [rules] document, id in
+                do throws(TwinspanError) {
+                    return .success(try ConnectionJSON.read(.object(document), id: id, rules: rules))
+                } catch {
+                    return .failure(error)
+                }
+            },
+            write: { $0.json(.shown) }, store: { $0.json(.stored) })
+    }
 }
