@@ -21,6 +21,8 @@ struct MQTTDialler {
     let timeout: Duration
     /// See `MosquittoHandle.Options`.
     let sendMaximum: Int
+    /// See `MosquittoHandle.Options`.
+    let sessionExpirySeconds: UInt32
     /// For the TCP connection alone; nil leaves it what the whole attempt has.
     var connectTimeout: Duration?
 
@@ -81,7 +83,7 @@ struct MQTTDialler {
 
     private var options: MosquittoHandle.Options {
         MosquittoHandle.Options(
-            clientID: clientID, isCleanSession: fields.isCleanSession, user: fields.user,
+            version: fields.version, clientID: clientID, isCleanSession: fields.isCleanSession, user: fields.user,
             password: fields.password?.exposed,
             will: fields.will.map {
                 MosquittoHandle.Will(topic: $0.topic, message: $0.message, qos: $0.qos, isRetained: $0.isRetained)
@@ -90,7 +92,8 @@ struct MQTTDialler {
                 ? MosquittoHandle.TLS(
                     trustedCertificates: fields.trustedCertificates,
                     validatesCertificates: fields.validatesCertificates) : nil,
-            sendMaximum: sendMaximum)
+            sendMaximum: sendMaximum, receiveMaximum: fields.receiveMaximum,
+            sessionExpirySeconds: sessionExpirySeconds)
     }
 
     // MARK: CONNACK
@@ -119,10 +122,8 @@ struct MQTTDialler {
             if descriptors[0].revents & ~Int16(POLLOUT) != 0 { code = handle.read() }
             // CONNACK is judged by its own code: what the loop returns after a refusal is not the reason for it.
             if let answer = handle.connectAnswer {
-                guard answer.code == 0 else {
-                    return .failed(
-                        MQTTFailure.refusal(code: answer.code, clientID: clientID, user: fields.user))
-                }
+                guard answer.code == 0 else { return .failed(refusal(answer)) }
+                note(answer, observer)
                 handle.silence()
                 return .connected(handle)
             }
@@ -131,13 +132,34 @@ struct MQTTDialler {
         }
     }
 
+    private func refusal(_ answer: MosquittoHandle.ConnectAnswer) -> BrokerFailure {
+        switch fields.version {
+        case .v311: MQTTFailure.refusal(code: answer.code, clientID: clientID, user: fields.user)
+        case .v5:
+            MQTTFailure.refusal(
+                reasonCode: answer.code, words: answer.reason, otherServer: answer.otherServer, clientID: clientID,
+                user: fields.user)
+        }
+    }
+
+    /// Tells where the broker has decided otherwise than we asked.
+    private func note(_ answer: MosquittoHandle.ConnectAnswer, _ observer: any SessionObserver) {
+        if let seconds = answer.keepAliveSeconds {
+            observer.noted(.authenticate, "the broker sets the keep-alive to \(seconds) s")
+        }
+        if let seconds = answer.sessionExpirySeconds, seconds < sessionExpirySeconds {
+            observer.noted(
+                .authenticate, "the broker keeps the session for only \(seconds) s after the connection has ended")
+        }
+    }
+
     private func failure(_ code: MosquittoCode, at step: SessionStep, handle: MosquittoHandle) -> BrokerFailure {
         let isTLSFailure = step == .tls || code == .tls || code == .tlsHandshake
         if fields.usesTLS, isTLSFailure || handle.errorText?.contains("OpenSSL") == true {
             return NetworkFailure.tls(peer: peer, text: handle.errorText)
         }
-        var failure = MQTTFailure.lost(code, step: step, text: handle.errorText)
-        if failure.reason == "connection-lost" {
+        var failure = handle.failure(code, at: step, clientID: clientID)
+        if handle.disconnectCode == nil, failure.reason == "connection-lost" {
             failure.reaction = .backOff
             failure.message = "\(peer) closed the connection without answering CONNECT."
             failure.hint = "look into the broker's log; check whether it expects TLS (ssl://) on this port"

@@ -22,7 +22,7 @@ struct MQTTProbe {
         own.will = nil
         let dialler = MQTTDialler(
             fields: own, clientID: "twinspan-\(UInt64.random(in: .min ... .max))", timeout: timeout, sendMaximum: 1,
-            connectTimeout: connectTimeout)
+            sessionExpirySeconds: 0, connectTimeout: connectTimeout)
         switch dialler.dial(control: control, wake: wake, observer: observer) {
         case .stopped: return .stopped
         case .failed(let failure):
@@ -99,11 +99,12 @@ struct MQTTProbe {
                 guard let index = unanswered.firstIndex(where: { $0.id == answer.id }) else { continue }
                 let asked = unanswered.remove(at: index)
                 for (filter, code) in zip(asked.filters, answer.codes) where code >= 128 {
-                    return MQTTFailure.subscription(filter: filter, code: code, source: asked.source)
+                    return MQTTFailure.subscription(
+                        filter: filter, code: code, source: asked.source, version: fields.version)
                 }
             }
             guard code == .success, handle.isOpen || unanswered.isEmpty else {
-                return MQTTFailure.lost(code, step: .subscribe, text: handle.errorText)
+                return handle.failure(code, at: .subscribe, clientID: fields.clientID)
             }
         }
         return nil
