@@ -2,6 +2,7 @@
 // (spec/connectivity-bindings.md §1.2), read once. Reading never fails: a value that `diagnose` reports is replaced by
 // its default here, so that a connection which came past the lint still has defined behaviour.
 public import TwinspanConnections
+public import TwinspanNetwork
 import TwinspanProtocol
 
 /// Settings of an MQTT connection.
@@ -48,10 +49,8 @@ public struct MQTTFields: Sendable {
     public var version: Version
     public var host: String
     public var port: Int
-    public var usesTLS: Bool
-    public var validatesCertificates: Bool
-    /// PEM bundle; nil means the system's certificates.
-    public var trustedCertificates: String?
+    /// Nil for a plain connection.
+    public var tls: TLSSettings?
     public var user: String?
     public var password: Secret?
     /// The consumer's id; empty asks the broker for one.
@@ -88,9 +87,7 @@ public struct MQTTFields: Sendable {
         version = connection.type == .mqtt5 ? .v5 : .v311
         host = connection.uri.host
         port = connection.uri.port
-        usesTLS = MQTTFields.secureSchemes.contains(connection.uri.scheme)
-        validatesCertificates = connection.validatesCertificates
-        trustedCertificates = connection.trustedCertificates
+        tls = TLSSettings(connection)
         user = connection.uri.user
         password = connection.uri.password
         let id = text(.clientID) ?? connection.id.text

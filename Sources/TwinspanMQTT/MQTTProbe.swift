@@ -25,8 +25,7 @@ struct MQTTProbe {
             sessionExpirySeconds: 0, connectTimeout: connectTimeout)
         switch dialler.dial(control: control, wake: wake, observer: observer) {
         case .stopped: return .stopped
-        case .failed(let failure):
-            return .failed(failure.step == .tls ? explained(failure, until: deadline, control, wake) : failure)
+        case .failed(let failure): return .failed(failure)
         case .connected(let handle):
             defer { handle.release() }
             if let failure = subscribe(handle, until: deadline, observer: observer) { return .failed(failure) }
@@ -42,28 +41,6 @@ struct MQTTProbe {
     private static let limitHint =
         "while this service is away the broker keeps messages for it only within its own limits: Mosquitto 1,000 per "
         + "session unless max_queued_messages says otherwise, and it drops the rest without an error"
-
-    /// Finds out what is wrong with the certificate, which the library does not say.
-    private func explained(
-        _ failure: BrokerFailure, until deadline: Deadline, _ control: SessionControl, _ wake: WakeSignal
-    ) -> BrokerFailure {
-        let fields = fields
-        let patience = connectTimeout
-        let call = AbandonableCall.run(until: deadline, control: control, wake: wake) { () -> TLSInspection.Finding? in
-            // One that resolves no longer leaves the failure as it is.
-            guard case .success(let addresses) = HostAddress.resolve(fields.host, port: fields.port) else { return nil }
-            for address in addresses {
-                let inspection = TLSInspection(
-                    host: fields.host, address: address, trustedCertificates: fields.trustedCertificates,
-                    patience: patience)
-                if let finding = inspection.run() { return finding }
-            }
-            return nil
-        }
-        guard fields.validatesCertificates, case .finished(let finding?) = call else { return failure }
-        return NetworkFailure.certificate(
-            finding, host: fields.host, hasAuthority: fields.trustedCertificates != nil)
-    }
 
     /// Asks for what the sources read, with QoS 0: the broker then keeps nothing for us. Shared subscriptions are left
     /// out, because messages would come here instead of to whoever shares them.

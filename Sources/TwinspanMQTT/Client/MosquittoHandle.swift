@@ -24,7 +24,8 @@ final class MosquittoHandle: @unchecked Sendable {
         var user: String?
         var password: String?
         var will: Will?
-        var tls: TLS?
+        /// Nil for a plain connection.
+        var tls: TLSContext?
         /// The most unconfirmed QoS 1 and 2 messages on the wire.
         var sendMaximum: Int
         /// The most QoS 1 and 2 messages a broker sends before we acknowledge one. MQTT 5 only.
@@ -40,13 +41,6 @@ final class MosquittoHandle: @unchecked Sendable {
         var message: String
         var qos: UInt8
         var isRetained: Bool
-    }
-
-    /// How the server is verified.
-    struct TLS: Sendable {
-        /// PEM bundle; nil means the certificates of the system.
-        var trustedCertificates: String?
-        var validatesCertificates: Bool
     }
 
     /// The broker's answer to CONNECT.
@@ -96,14 +90,15 @@ final class MosquittoHandle: @unchecked Sendable {
     private let sessionExpirySeconds: UInt32
     private var pointer: OpaquePointer?
     private var owner = pthread_self()
-    /// Keeps the file with trusted certificates readable for as long as the library may read it.
-    private var certificateDescriptor: Int32 = -1
+    /// Kept: the library only borrows it.
+    private let tls: TLSContext?
 
     /// Makes a handle owned by the calling thread. Throws what the library says to one of the options.
     init(options: Options) throws(MosquittoRefusal) {
         _ = MosquittoHandle.library
         version = options.version
         sessionExpirySeconds = options.sessionExpirySeconds
+        tls = options.tls
         let isClean = options.isCleanSession || options.clientID.isEmpty
         pointer =
             options.clientID.isEmpty
@@ -121,7 +116,7 @@ final class MosquittoHandle: @unchecked Sendable {
         if options.user != nil || (isV5 && options.password != nil) {
             try check(mosquitto_username_pw_set(pointer, options.user, options.password), "user name and password")
         }
-        if let tls = options.tls { try configure(tls, of: pointer) }
+        if let tls = options.tls { try use(tls, in: pointer) }
         if let will = options.will {
             var message = will.message
             let code = message.withUTF8 {
@@ -266,8 +261,6 @@ final class MosquittoHandle: @unchecked Sendable {
     func release() {
         if let pointer { mosquitto_destroy(pointer) }
         pointer = nil
-        if certificateDescriptor >= 0 { close(certificateDescriptor) }
-        certificateDescriptor = -1
         receiver = nil
     }
 
@@ -343,18 +336,10 @@ final class MosquittoHandle: @unchecked Sendable {
         throw MosquittoRefusal(code: MosquittoCode(rawValue: code), option: option)
     }
 
-    private func configure(_ tls: TLS, of pointer: OpaquePointer) throws(MosquittoRefusal) {
-        if let certificates = tls.trustedCertificates {
-            certificateDescriptor = unlinkedFile(with: certificates)
-            guard certificateDescriptor >= 0 else { throw MosquittoRefusal(code: .systemError, option: "ca") }
-            let path = "/proc/self/fd/\(certificateDescriptor)"
-            try check(mosquitto_tls_set(pointer, path, nil, nil, nil, nil), "ca")
-        } else {
-            // The library's own option for the system's certificates fails on reconnect in 2.0.11.
-            try check(mosquitto_tls_set(pointer, nil, "/etc/ssl/certs", nil, nil, nil), "system certificates")
-        }
-        try check(mosquitto_tls_opts_set(pointer, tls.validatesCertificates ? 1 : 0, "tlsv1.2", nil), "TLS version")
-        if !tls.validatesCertificates { try check(mosquitto_tls_insecure_set(pointer, true), "TLS checks") }
+    /// Our context as it is: with defaults, the library would verify against the text it dials.
+    private func use(_ context: TLSContext, in pointer: OpaquePointer) throws(MosquittoRefusal) {
+        try check(mosquitto_void_option(pointer, MOSQ_OPT_SSL_CTX, context.pointer), "TLS settings")
+        try check(mosquitto_int_option(pointer, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0), "TLS settings")
     }
 
     private func assertOwner() {
