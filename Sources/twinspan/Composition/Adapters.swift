@@ -10,7 +10,7 @@ enum Adapters {
 
     /// The rules the lint applies.
     static let bindingRules: [BindingRules] = [
-        BindingRules(types: [.mqtt], settings: []) { connection in
+        BindingRules(types: [.mqtt, .mqtt5], settings: []) { connection in
             MQTTFields.diagnose(connection).map { problem in
                 BindingProblem(
                     path: problem.path, message: problem.text, hint: problem.hint, isWarning: problem.isWarning)
