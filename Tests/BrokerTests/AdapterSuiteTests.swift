@@ -44,5 +44,18 @@ extension BrokerTests {
                 Issue.record(error, "\(harness.broker.log.suffix(2000))")
             }
         }
+
+        @Test(
+            "AMQP 0.9.1 with RabbitMQ",
+            .disabled(if: RabbitMQProcess.unavailableReason != nil, "\(RabbitMQProcess.unavailableReason ?? "")"),
+            arguments: AdapterScenario.all)
+        func amqp091(_ scenario: AdapterScenario) throws {
+            let harness = try AMQP091Harness()
+            do {
+                try scenario.run(harness)
+            } catch {
+                Issue.record(error, "\(harness.broker.log.suffix(2000))")
+            }
+        }
     }
 }

@@ -17,6 +17,9 @@ public protocol AdapterHarness: Sendable {
     /// An outbound address the client library refuses.
     var impossibleAddress: String { get }
 
+    /// What a session's failure asks for when the broker is stopped in order: one that says goodbye may be given time.
+    var reactionToStop: BrokerFailure.Reaction { get }
+
     /// Sends messages to an address and waits until the broker has them.
     func send(_ payloads: [String], to address: String) throws
 
@@ -29,6 +32,11 @@ public protocol AdapterHarness: Sendable {
     func killBroker() throws
     /// Starts the broker again on the same port.
     func startBroker() throws
+}
+
+extension AdapterHarness {
+    /// What a session's failure asks for when the broker is stopped in order.
+    public var reactionToStop: BrokerFailure.Reaction { .retryNow }
 }
 
 /// Collects messages on the far side of a broker.

@@ -94,7 +94,7 @@ extension AdapterScenario {
             try first.awaitOpen()
             try harness.stopBroker()
             let failure = try first.failure()
-            try require(failure.reaction == .retryNow && failure.step == .serve, "\(failure)")
+            try require(failure.reaction == harness.reactionToStop && failure.step == .serve, "\(failure)")
             try require(try SessionThread(session).failure().reason == "refused", "a dead broker must refuse")
             try harness.startBroker()
             try harness.send(numbered(0..<50), to: address)

@@ -1,4 +1,5 @@
 // The registry of adapters, and what their bindings know about configurations. A new adapter is two lines here.
+import TwinspanAMQP091
 import TwinspanConnections
 import TwinspanJSON
 import TwinspanMQTT
@@ -6,7 +7,7 @@ import TwinspanNetwork
 import TwinspanProtocol
 
 enum Adapters {
-    static let all: [any BrokerAdapter] = [MQTTBrokerClient()]
+    static let all: [any BrokerAdapter] = [MQTTBrokerClient(), AMQP091BrokerClient()]
 
     /// The rules the lint applies.
     static let bindingRules: [BindingRules] = [
@@ -17,6 +18,9 @@ enum Adapters {
             }
         },
         TLSRules.rules,
+        BindingRules(types: [.amqp091], settings: AMQP091Fields.Key.allCases.map(\.rawValue)) { connection in
+            AMQP091Fields.diagnose(connection)
+        },
     ]
 
     /// How definitions that come over HTTP are read: as those in files are.
