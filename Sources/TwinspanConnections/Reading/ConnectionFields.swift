@@ -61,5 +61,11 @@ enum ConnectionFields {
 
     static let isRequired = Field<Bool>.flag(
         "required", default: true, "Whether `/ready` waits for this connection.")
-    static let extensionGroup = FieldGroup("connection extension", [isRequired.declaration])
+    static let tlsMinimumVersion = Field<TLSVersion>.word(
+        "tlsMinimumVersion", default: .tls12, "The oldest version of TLS that is acceptable.")
+    static let tlsCiphers = Field<Located<String>?>.text(
+        "tlsCiphers", limit: "a cipher list of OpenSSL",
+        "The ciphers acceptable with TLS 1.2; OpenSSL's own choice when absent. TLS 1.3 has no bad ones.")
+    static let extensionGroup = FieldGroup(
+        "connection extension", [isRequired.declaration, tlsMinimumVersion.declaration, tlsCiphers.declaration])
 }

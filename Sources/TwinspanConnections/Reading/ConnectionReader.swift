@@ -59,6 +59,7 @@ struct ConnectionReader {
         let secrets = CredentialsReader(type: type, uri: uri, sink: sink)
         let credentials = secrets.credentials(reader.value(ConnectionFields.credentials))
         let tunnel = secrets.tunnel(reader.value(ConnectionFields.sshTunnel))
+        let ours = readExtension(reader)
         if let connectionID, let type, let uri {
             result.draft = Connection(
                 id: connectionID, name: reader.value(ConnectionFields.name)?.value, type: type,
@@ -68,7 +69,8 @@ struct ConnectionReader {
                 trustedCertificates: ca, specificConfig: settings, mappingDefinitions: mappers.definitions,
                 tags: readTags(reader), credentials: credentials, sshTunnel: tunnel, clientCount: clients,
                 processorPoolSize: pool, origin: origin(of: document, file, mappers.contentHash),
-                isRequired: readIsRequired(reader), status: status)
+                isRequired: ours.isRequired, status: status)
+            result.draft?.tls = ours.tls
         }
         applyRules(result)
         result.isUsable = sink.errorCount == errorsBefore && result.draft != nil
@@ -151,13 +153,16 @@ struct ConnectionReader {
         return status
     }
 
-    private func readIsRequired(_ reader: ObjectReader) -> Bool {
+    private func readExtension(_ reader: ObjectReader) -> (isRequired: Bool, tls: TLSDemands) {
         guard let part = reader.value(ConnectionFields.twinspan),
             let fields = ObjectReader(
                 part.value, ConnectionFields.extensionGroup, path: part.path, owner: "'twinspan' of this connection",
                 sink: sink)
-        else { return true }
-        return fields.value(ConnectionFields.isRequired)
+        else { return (true, TLSDemands()) }
+        let tls = TLSDemands(
+            minimumVersion: fields.value(ConnectionFields.tlsMinimumVersion),
+            ciphers: fields.value(ConnectionFields.tlsCiphers)?.value)
+        return (fields.value(ConnectionFields.isRequired), tls)
     }
 
     // MARK: Place

@@ -290,7 +290,6 @@ final class MosquittoHandle: @unchecked Sendable {
     }
 
     private func configure(_ tls: TLS, of pointer: OpaquePointer) throws(MosquittoRefusal) {
-        guard OpenSSLCalls.areAvailable else { throw MosquittoRefusal(code: .notSupported, option: "TLS") }
         if let certificates = tls.trustedCertificates {
             certificateDescriptor = unlinkedFile(with: certificates)
             guard certificateDescriptor >= 0 else { throw MosquittoRefusal(code: .systemError, option: "ca") }

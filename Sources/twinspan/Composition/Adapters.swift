@@ -2,6 +2,7 @@
 import TwinspanConnections
 import TwinspanJSON
 import TwinspanMQTT
+import TwinspanNetwork
 import TwinspanProtocol
 
 enum Adapters {
@@ -14,7 +15,8 @@ enum Adapters {
                 BindingProblem(
                     path: problem.path, message: problem.text, hint: problem.hint, isWarning: problem.isWarning)
             }
-        }
+        },
+        TLSRules.rules,
     ]
 
     /// How definitions that come over HTTP are read: as those in files are.
