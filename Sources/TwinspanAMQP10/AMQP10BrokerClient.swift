@@ -1,6 +1,7 @@
 // The AMQP 1.0 binding as the supervisor sees it. A connection has up to two sessions, a consumer and a publisher, each
 // with a connection to the broker and a thread of its own.
 public import TwinspanConnections
+import TwinspanNetwork
 
 /// Speaks AMQP 1.0 through qpid-proton.
 public struct AMQP10BrokerClient: BrokerAdapter {
@@ -49,7 +50,8 @@ public struct AMQP10BrokerClient: BrokerAdapter {
 struct AMQP10Setup: Sendable {
     var fields: AMQP10Fields
     var timing: AMQP10BrokerClient.Timing
-    var security: AMQP10Security?
+    /// Nil without TLS.
+    var security: TLSSettings?
 
     init(_ connection: Connection, _ timing: AMQP10BrokerClient.Timing) {
         fields = AMQP10Fields(connection)
@@ -57,6 +59,6 @@ struct AMQP10Setup: Sendable {
         self.timing.dial = fields.connectTimeout ?? timing.dial
         self.timing.send = fields.sendTimeout ?? timing.send
         self.timing.attach = fields.requestTimeout ?? timing.attach
-        security = fields.usesTLS ? AMQP10Security(connection) : nil
+        security = TLSSettings(connection)
     }
 }

@@ -129,11 +129,12 @@ final class AMQP10ConsumerLink {
 
     private func take(_ message: [UInt8], _ delivery: ProtonLink.Delivery, of receiver: AMQP10Receiver) {
         message.withUnsafeBytes { bytes in
-            do {
+            do throws(AMQPReadError) {
                 let decoded = try AMQP10Decoder(bytes)
                 if decoded.skippedCount > 0 {
                     tell(
-                        "header-skipped", "Properties of messages at '\(receiver.address.text)' are nested or no text: "
+                        "header-skipped",
+                        "Properties of messages at '\(receiver.address.text)' are nested or no text: "
                             + "they are left out.", receiver)
                 }
                 var address = receiver.address.text
@@ -164,7 +165,8 @@ final class AMQP10ConsumerLink {
         switch received {
         case .tooLarge:
             tell(
-                "too-large", "A message at '\(receiver.address.text)' has more than \(setup.timing.messageBytes) bytes;"
+                "too-large",
+                "A message at '\(receiver.address.text)' has more than \(setup.timing.messageBytes) bytes;"
                     + " it was rejected.", receiver)
         case .aborted:
             tell("aborted", "The sender took back a message at '\(receiver.address.text)' half way.", receiver)

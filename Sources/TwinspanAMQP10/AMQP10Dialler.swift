@@ -24,8 +24,7 @@ struct AMQP10Dialler {
     /// What failures are told about.
     func situation(_ step: SessionStep) -> AMQP10Failure.Situation {
         AMQP10Failure.Situation(
-            step: step, peer: network.endpoint.peer, user: fields.user, mechanism: fields.mechanism,
-            usesTLS: fields.usesTLS)
+            step: step, peer: network.endpoint.peer, user: fields.user, mechanism: fields.mechanism)
     }
 
     private var network: NetworkDialler {
@@ -37,11 +36,12 @@ struct AMQP10Dialler {
     /// Tries once. Reports each step as it begins.
     func dial(control: SessionControl, wake: WakeSignal, observer: any SessionObserver) -> Outcome {
         let deadline = Deadline.after(timeout)
-        var security: ProtonSecurity?
-        if let settings = setup.security {
-            switch settings.prepare(host: fields.host) {
-            case .success(let prepared): security = prepared
-            case .failure(let failure): return .failed(failure)
+        var context: TLSContext?
+        if let security = setup.security {
+            do {
+                context = try TLSContext(security)
+            } catch {
+                return .failed(error.failure)
             }
         }
         let descriptor: Int32
@@ -54,14 +54,15 @@ struct AMQP10Dialler {
             containerID: containerID, hostName: fields.hostName, user: fields.user,
             password: fields.password?.exposed, mechanism: fields.mechanism,
             idleMilliseconds: fields.idleMilliseconds, maximumFrameSize: fields.maximumFrameSize)
-        guard let connection = ProtonConnection(descriptor: descriptor, settings: settings, security: security) else {
-            return .failed(NetworkFailure.exhausted)
-        }
-        return open(connection, until: deadline, control: control, wake: wake, observer: observer)
+        guard let socket = AMQP10Socket(descriptor: descriptor, context: context),
+            let connection = ProtonConnection(socket, settings: settings)
+        else { return .failed(NetworkFailure.exhausted) }
+        return open(connection, context, until: deadline, control: control, wake: wake, observer: observer)
     }
 
     private func open(
-        _ connection: ProtonConnection, until deadline: Deadline, control: SessionControl, wake: WakeSignal,
+        _ connection: ProtonConnection, _ context: TLSContext?, until deadline: Deadline, control: SessionControl,
+        wake: WakeSignal,
         observer: any SessionObserver
     ) -> Outcome {
         var step: SessionStep = fields.usesTLS ? .tls : .authenticate
@@ -75,7 +76,7 @@ struct AMQP10Dialler {
             }
             if let end = connection.end {
                 connection.destroy()
-                return .failed(AMQP10Failure.ended(end, situation(step)))
+                return .failed(failure(end, at: step, context))
             }
             if connection.isRemoteOpen {
                 guard connection.usedMechanism == fields.mechanism else {
@@ -90,6 +91,23 @@ struct AMQP10Dialler {
                 return control.isStopping ? .stopped : .failed(network.timedOut(at: step))
             }
             connection.wait(wake, until: deadline)
+        }
+    }
+
+    private func failure(_ end: ProtonConnection.End, at step: SessionStep, _ context: TLSContext?) -> BrokerFailure {
+        guard let context else { return AMQP10Failure.ended(end, situation(step)) }
+        let peer = network.endpoint.peer
+        // With TLS 1.3 the peer judges our certificate after the handshake.
+        if let alert = context.alert, alert.concernsClientCertificate {
+            return NetworkFailure.tls(peer: peer, text: nil, context: context)
+        }
+        switch end {
+        case .insecure(let text) where text.contains("wrong version number"): return AMQP10Failure.noTLS(peer: peer)
+        case .insecure(let text): return NetworkFailure.tls(peer: peer, text: text, context: context)
+        default:
+            // A peer that is no TLS server hangs up on our first words.
+            if step == .tls { return NetworkFailure.tls(peer: peer, text: "the peer hung up", context: context) }
+            return AMQP10Failure.ended(end, situation(step))
         }
     }
 }

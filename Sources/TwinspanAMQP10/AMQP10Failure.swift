@@ -11,8 +11,6 @@ enum AMQP10Failure {
         var peer: String
         var user: String?
         var mechanism: String
-        /// Whether the connection speaks TLS.
-        var usesTLS: Bool
     }
 
     /// The connection is over.
@@ -22,6 +20,10 @@ enum AMQP10Failure {
             return lost(situation, systemErrorText(number))
         case .closed(nil):
             return lost(situation, nil)
+        case .insecure(let text):
+            return BrokerFailure(
+                step: situation.step, reaction: .backOff, reason: "tls",
+                message: "The TLS connection to \(situation.peer) broke (\(text)).", hint: "look into the broker's log")
         case .closed(let condition?), .broken(let condition):
             return conditional(condition, situation)
         }
@@ -83,16 +85,8 @@ enum AMQP10Failure {
             hint: "check the user's rights and the virtual host (specificConfig 'amqp.vhost')")
     }
 
-    /// One name for five things; only the text tells which.
+    /// One name for several things; only the text tells which.
     private static func framing(_ condition: ProtonCondition, _ situation: Situation) -> BrokerFailure {
-        if condition.text.contains("SSL Failure") {
-            if condition.text.contains("wrong version number") {
-                return BrokerFailure(
-                    step: .tls, reaction: .misconfigured, reason: "tls",
-                    message: "\(situation.peer) does not speak TLS on this port.", hint: "use amqp:// or another port")
-            }
-            return NetworkFailure.tls(peer: situation.peer, text: condition.text)
-        }
         if condition.text.contains("protocol header") && !condition.text.contains("connection aborted") {
             return BrokerFailure(
                 step: situation.step, reaction: .misconfigured, reason: "protocol",
@@ -118,6 +112,13 @@ enum AMQP10Failure {
             step: situation.step, reaction: .retryNow, reason: "connection-lost",
             message: "The broker closed the connection, or it was lost" + parenthesis(text) + ".",
             hint: "if it happens again, look into the broker's log")
+    }
+
+    /// The peer answers our TLS with something else.
+    static func noTLS(peer: String) -> BrokerFailure {
+        BrokerFailure(
+            step: .tls, reaction: .misconfigured, reason: "tls", message: "\(peer) does not speak TLS on this port.",
+            hint: "use amqp:// or another port")
     }
 
     /// The peer let us in by other means than we meant to use: the password may never have been looked at.
@@ -172,13 +173,6 @@ enum AMQP10Failure {
         BrokerFailure(
             step: .serve, reaction: .retryNow, reason: reason, message: text, hint: "look at who sends them",
             sourceIndex: source)
-    }
-
-    /// The library has no memory, or does not take the TLS material.
-    static func setting(_ what: String) -> BrokerFailure {
-        BrokerFailure(
-            step: .connect, reaction: .misconfigured, reason: "invalid-setting",
-            message: "The library does not take \(what).", hint: "check that it is PEM and that the key fits")
     }
 
     private static func quoted(_ condition: ProtonCondition) -> String {

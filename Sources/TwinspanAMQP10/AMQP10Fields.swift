@@ -3,6 +3,7 @@
 // takes any; those that have a meaning here are honoured, the others do no harm. Reading never fails: a value that
 // `diagnose` reports is replaced by its default.
 public import TwinspanConnections
+import TwinspanExpressions
 import TwinspanProtocol
 
 /// Settings of an AMQP 1.0 connection.

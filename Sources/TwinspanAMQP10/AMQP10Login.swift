@@ -1,7 +1,7 @@
 // Who we say we are (spec/connectivity-bindings.md §3, §8.2): the user of `uri`, the user made of a shared key, or the
 // client certificate.
 import TwinspanConnections
-import TwinspanJSON
+import TwinspanNetwork
 
 /// The credentials of a connection and the SASL mechanism they call for.
 struct AMQP10Login {
@@ -12,7 +12,7 @@ struct AMQP10Login {
     init(_ connection: Connection) {
         user = connection.uri.user
         password = connection.uri.password
-        hasCertificate = connection.credentials?["type"]?.string == "client-certificate"
+        hasCertificate = TLSSettings(connection)?.clientCertificate != nil
     }
 
     /// The one mechanism to use, of those that are allowed. What they leave impossible is reported by `diagnose`.

@@ -22,7 +22,7 @@ struct AMQP10Probe {
             connectTimeout: connectTimeout)
         switch dialler.dial(control: control, wake: wake, observer: observer) {
         case .stopped: return .stopped
-        case .failed(let failure): return .failed(explained(failure, until: deadline, control, wake))
+        case .failed(let failure): return .failed(failure)
         case .connected(let connection):
             defer { connection.destroy() }
             if let failure = attach(connection, dialler, wake, until: deadline, observer: observer) {
@@ -86,15 +86,5 @@ struct AMQP10Probe {
         if let link = trial.link { connection.retire(link) }
         trial.link = connection.attach(
             trial.source == nil ? .sender : .receiver, to: trial.address, isDurable: isDurable)
-    }
-
-    /// Finds out what is wrong with the server's certificate, which the library does not say.
-    private func explained(
-        _ failure: BrokerFailure, until deadline: Deadline, _ control: SessionControl, _ wake: WakeSignal
-    ) -> BrokerFailure {
-        guard failure.step == .tls, let security = setup.security else { return failure }
-        return security.explained(
-            failure, host: setup.fields.host, port: setup.fields.port, patience: connectTimeout, until: deadline,
-            control: control, wake: wake)
     }
 }

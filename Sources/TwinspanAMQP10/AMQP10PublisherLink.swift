@@ -114,7 +114,8 @@ final class AMQP10PublisherLink {
             for (id, owner) in abandoned where owner === sender { abandoned[id] = nil }
             sender.unsettledCount = 0
             sender.waiting.insert(contentsOf: lost.map(\.value.pending), at: 0)
-            // Nobody knows when there will be a link again; what waits may be sent another time.
+            // Unless the broker has said that somebody has to change something, there will soon be a link again.
+            guard sender.failure?.reaction == .misconfigured else { continue }
             for pending in sender.waiting { refuse(pending, .noSender(sender)) }
             sender.waiting.removeAll()
         }
@@ -159,7 +160,8 @@ final class AMQP10PublisherLink {
                 outcomes.refused(
                     message,
                     PublishRefusal(
-                        reason: "invalid-topic", detail: "The address '\(message.address.prefix(120))' is not valid: "
+                        reason: "invalid-topic",
+                        detail: "The address '\(message.address.prefix(120))' is not valid: "
                             + "\(problem).", status: 400))
                 continue
             }
@@ -170,7 +172,7 @@ final class AMQP10PublisherLink {
     }
 
     private func route(_ message: OutboundMessage, to sender: AMQP10Sender) {
-        if sender.failure != nil, !sender.isOpen {
+        if sender.failure?.reaction == .misconfigured {
             return outcomes.refused(message, .noSender(sender))
         }
         if sender.waiting.count >= AMQP10PublisherLink.maximumWaiting, senders.count > 1 {

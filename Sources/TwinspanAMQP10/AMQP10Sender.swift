@@ -52,8 +52,12 @@ final class AMQP10Sender {
 
     /// When it wants to be looked at again, whatever the peer says.
     var nextDeadline: Deadline {
-        let resend = waiting.first?.notBefore ?? .never
-        return min(min(attachDeadline, retryAt), min(waiting.first?.deadline ?? .never, resend))
+        var next = min(attachDeadline, retryAt)
+        guard let first = waiting.first else { return next }
+        next = min(next, first.deadline)
+        // One that has waited long enough waits for credit.
+        if let moment = first.notBefore, !moment.hasPassed { next = min(next, moment) }
+        return next
     }
 
     func attach(on connection: ProtonConnection) {

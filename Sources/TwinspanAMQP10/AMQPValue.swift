@@ -56,7 +56,9 @@ struct AMQPReader {
             return .other
         case 0x4: return try empty(code)
         case 0x5: return small(code, try unsigned(1))
-        case 0x6: return code == 0x60 ? .unsigned(try unsigned(2)) : .signed(Int64(Int16(truncatingIfNeeded: try unsigned(2))))
+        case 0x6:
+            return code == 0x60
+                ? .unsigned(try unsigned(2)) : .signed(Int64(Int16(truncatingIfNeeded: try unsigned(2))))
         case 0x7: return word(code, UInt32(truncatingIfNeeded: try unsigned(4)))
         case 0x8: return long(code, try unsigned(8))
         case 0x9:

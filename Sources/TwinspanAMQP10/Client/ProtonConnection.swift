@@ -32,6 +32,8 @@ final class ProtonConnection {
         case broken(ProtonCondition)
         /// The system's error number.
         case system(Int32)
+        /// TLS has failed; OpenSSL's words.
+        case insecure(String)
     }
 
     /// What became of a message that was sent.
@@ -49,24 +51,21 @@ final class ProtonConnection {
 
     private let driver: UnsafeMutablePointer<pn_connection_driver_t>
     private let settings: Settings
-    private let security: ProtonSecurity?
+    private let socket: AMQP10Socket
     private var isDestroyed = false
-    private var descriptor: Int32
     private var links: [ProtonLink] = []
     private var nextLinkNumber = 0
     private var tickAt = Deadline.never
+    private var hasEndedWriting = false
 
-    /// Takes over a connected, non-blocking socket and prepares the opening of the connection. Nil when there is no
-    /// memory; the socket is closed then.
-    init?(descriptor: Int32, settings: Settings, security: ProtonSecurity?) {
-        self.descriptor = descriptor
+    /// Prepares the opening of the connection over a socket that belongs to it. Nil when there is no memory.
+    init?(_ socket: AMQP10Socket, settings: Settings) {
+        self.socket = socket
         self.settings = settings
-        self.security = security
         driver = .allocate(capacity: 1)
         driver.initialize(to: pn_connection_driver_t())
         guard pn_connection_driver_init(driver, nil, nil) == 0 else {
             driver.deallocate()
-            close(descriptor)
             return nil
         }
         configure()
@@ -85,7 +84,6 @@ final class ProtonConnection {
         if let password = settings.password { pn_connection_set_password(connection, password) }
         pn_transport_set_idle_timeout(transport, pn_millis_t(clamping: settings.idleMilliseconds))
         pn_transport_set_max_frame(transport, UInt32(clamping: settings.maximumFrameSize))
-        security?.apply(to: transport)
         let sasl = pn_sasl(transport)
         pn_sasl_allowed_mechs(sasl, settings.mechanism)
         // Whether a password may cross the wire in the clear was decided when the scheme was written.
@@ -96,13 +94,10 @@ final class ProtonConnection {
     // MARK: State
 
     /// Whether the TLS handshake is behind us; true without TLS.
-    var isSecured: Bool { securityVersion != nil || security == nil }
+    var isSecured: Bool { socket.isSecured }
 
     /// The version of TLS that was agreed on; nil without TLS or before.
-    var securityVersion: String? {
-        guard security != nil, !isDestroyed, let transport = driver.pointee.transport else { return nil }
-        return ProtonSecurity.version(of: transport)
-    }
+    var securityVersion: String? { socket.securityVersion }
 
     /// The mechanism by which we were let in; nil when the peer did not ask.
     var usedMechanism: String? {
@@ -165,30 +160,43 @@ final class ProtonConnection {
         guard !isDestroyed, end == nil else { return }
         let canRead = pn_connection_driver_read_buffer(driver).size > 0
         let hasOutput = pn_connection_driver_write_buffer(driver).size > 0
-        let events = (canRead ? Int16(POLLIN) : 0) | (hasOutput ? Int16(POLLOUT) : 0)
+        let hasPending = canRead && socket.hasPending
         var descriptors = (
-            pollfd(fd: descriptor, events: events, revents: 0),
+            pollfd(
+                fd: socket.descriptor, events: socket.events(wantsRead: canRead, wantsWrite: hasOutput), revents: 0),
             pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0)
         )
+        let limit = hasPending ? 0 : min(deadline, tickAt).pollTimeout
         withUnsafeMutableBytes(of: &descriptors) { bytes in
-            _ = poll(bytes.bindMemory(to: pollfd.self).baseAddress, 2, min(deadline, tickAt).pollTimeout)
+            _ = poll(bytes.bindMemory(to: pollfd.self).baseAddress, 2, limit)
         }
         if descriptors.1.revents != 0 { wake.drain() }
-        if descriptors.0.revents & ~Int16(POLLOUT) != 0 { read() }
+        if !socket.isSecured {
+            if descriptors.0.revents != 0 { note(socket.secure()) }
+        } else if hasPending || descriptors.0.revents & ~Int16(POLLOUT) != 0 {
+            read()
+        }
     }
 
     /// Reads what is there without waiting.
-    func read() {
-        guard !isDestroyed, end == nil else { return }
+    private func read() {
         let buffer = pn_connection_driver_read_buffer_sized(driver, 65_536)
         guard buffer.size > 0 else { return }
-        let count = recv(descriptor, buffer.start, buffer.size, 0)
-        if count > 0 {
+        let progress = socket.read(into: UnsafeMutableRawBufferPointer(start: buffer.start, count: buffer.size))
+        if case .moved(let count) = progress {
             pn_connection_driver_read_done(driver, count)
-        } else if count == 0 {
-            pn_connection_driver_read_close(driver)
-        } else if errno != EAGAIN, errno != EINTR {
-            fail(errno)
+        } else {
+            note(progress)
+        }
+    }
+
+    /// What a call that moved nothing has to say.
+    private func note(_ progress: AMQP10Socket.Progress) {
+        switch progress {
+        case .moved, .wait: break
+        case .closed: pn_connection_driver_read_close(driver)
+        case .failed(let number): fail(.system(number))
+        case .insecure(let text): fail(.insecure(text))
         }
     }
 
@@ -210,23 +218,26 @@ final class ProtonConnection {
     }
 
     private func write() {
+        guard socket.isSecured else { return }
         while true {
             let buffer = pn_connection_driver_write_buffer(driver)
             guard buffer.size > 0 else { break }
-            let count = send(descriptor, buffer.start, buffer.size, Int32(MSG_NOSIGNAL))
-            if count > 0 {
-                pn_connection_driver_write_done(driver, count)
-            } else {
-                if errno == EINTR { continue }
-                if errno != EAGAIN { fail(errno) }
-                return
+            switch socket.write(UnsafeRawBufferPointer(start: buffer.start, count: buffer.size)) {
+            case .moved(let count): pn_connection_driver_write_done(driver, count)
+            case .wait: return
+            case .closed: return fail(.closed(nil))
+            case .failed(let number): return fail(.system(number))
+            case .insecure(let text): return fail(.insecure(text))
             }
         }
-        if pn_connection_driver_write_closed(driver) { shutdown(descriptor, Int32(SHUT_WR)) }
+        if pn_connection_driver_write_closed(driver), !hasEndedWriting {
+            hasEndedWriting = true
+            socket.endWriting()
+        }
     }
 
-    private func fail(_ number: Int32) {
-        if end == nil { end = .system(number) }
+    private func fail(_ reason: End) {
+        if end == nil { end = reason }
         pn_connection_driver_close(driver)
     }
 
@@ -280,8 +291,7 @@ final class ProtonConnection {
         for link in links { link.forget() }
         links.removeAll()
         pn_connection_driver_destroy(driver)
-        close(descriptor)
-        descriptor = -1
+        socket.close()
         if end == nil { end = .closed(nil) }
     }
 

@@ -194,7 +194,8 @@ final class ProtonLink {
             let start = message.count
             message.append(contentsOf: repeatElement(0, count: pending))
             let count = message.withUnsafeMutableBytes { bytes in
-                pn_link_recv(pointer, bytes.baseAddress?.advanced(by: start).assumingMemoryBound(to: CChar.self), pending)
+                pn_link_recv(
+                    pointer, bytes.baseAddress?.advanced(by: start).assumingMemoryBound(to: CChar.self), pending)
             }
             if count < pending { message.removeLast(pending - max(0, count)) }
         }

@@ -1,4 +1,5 @@
 // The registry of adapters, and what their bindings know about configurations. A new adapter is two lines here.
+import TwinspanAMQP10
 import TwinspanConnections
 import TwinspanJSON
 import TwinspanMQTT
@@ -6,7 +7,7 @@ import TwinspanNetwork
 import TwinspanProtocol
 
 enum Adapters {
-    static let all: [any BrokerAdapter] = [MQTTBrokerClient()]
+    static let all: [any BrokerAdapter] = [MQTTBrokerClient(), AMQP10BrokerClient()]
 
     /// The rules the lint applies.
     static let bindingRules: [BindingRules] = [
@@ -16,6 +17,7 @@ enum Adapters {
                     path: problem.path, message: problem.text, hint: problem.hint, isWarning: problem.isWarning)
             }
         },
+        BindingRules(types: [.amqp10]) { AMQP10Fields.diagnose($0) },
         TLSRules.rules,
     ]
 
