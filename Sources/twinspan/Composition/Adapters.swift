@@ -1,5 +1,6 @@
 // The registry of adapters, and what their bindings know about configurations. A new adapter is two lines here.
 import TwinspanAMQP091
+import TwinspanAMQP10
 import TwinspanConnections
 import TwinspanJSON
 import TwinspanMQTT
@@ -8,6 +9,7 @@ import TwinspanProtocol
 
 enum Adapters {
     static let all: [any BrokerAdapter] = [MQTTBrokerClient(), AMQP091BrokerClient()]
+    static let all: [any BrokerAdapter] = [MQTTBrokerClient(), AMQP10BrokerClient()]
 
     /// The rules the lint applies.
     static let bindingRules: [BindingRules] = [
@@ -17,6 +19,7 @@ enum Adapters {
                     path: problem.path, message: problem.text, hint: problem.hint, isWarning: problem.isWarning)
             }
         },
+        BindingRules(types: [.amqp10]) { AMQP10Fields.diagnose($0) },
         TLSRules.rules,
         BindingRules(types: [.amqp091], settings: AMQP091Fields.Key.allCases.map(\.rawValue)) { connection in
             AMQP091Fields.diagnose(connection)
