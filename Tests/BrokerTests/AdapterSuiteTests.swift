@@ -57,5 +57,13 @@ extension BrokerTests {
                 Issue.record(error, "\(harness.broker.log.suffix(2000))")
             }
         }
+
+        @Test(
+            "Kafka with the mock cluster",
+            .disabled(if: KafkaProcess.unavailableReason != nil, "\(KafkaProcess.unavailableReason ?? "")"),
+            arguments: AdapterScenario.all)
+        func kafka(_ scenario: AdapterScenario) throws {
+            try scenario.run(try KafkaHarness())
+        }
     }
 }
