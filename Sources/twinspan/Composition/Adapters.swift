@@ -8,8 +8,7 @@ import TwinspanNetwork
 import TwinspanProtocol
 
 enum Adapters {
-    static let all: [any BrokerAdapter] = [MQTTBrokerClient(), AMQP091BrokerClient()]
-    static let all: [any BrokerAdapter] = [MQTTBrokerClient(), AMQP10BrokerClient()]
+    static let all: [any BrokerAdapter] = [MQTTBrokerClient(), AMQP091BrokerClient(), AMQP10BrokerClient()]
 
     /// The rules the lint applies.
     static let bindingRules: [BindingRules] = [
