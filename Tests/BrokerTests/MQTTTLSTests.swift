@@ -59,7 +59,8 @@ extension BrokerTests {
             settings.requiresClientCertificate = true
             let broker = try BrokerProcess(settings)
             let certificate = try #require(broker.certificate)
-            let foreign = try #require(try tlsBroker().certificate?.client("stranger"))
+            let other = try tlsBroker()
+            let foreign = try #require(try other.certificate?.client("stranger"))
             let rows: [(pair: TestCertificate.Pair?, reason: String?)] = [
                 (try certificate.client("twins"), nil), (nil, "certificate-client"), (foreign, "certificate-client"),
                 (try certificate.client("late", validity: .expired), "certificate-client"),
