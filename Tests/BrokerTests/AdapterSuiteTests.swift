@@ -44,5 +44,26 @@ extension BrokerTests {
                 Issue.record(error, "\(harness.broker.log.suffix(2000))")
             }
         }
+
+        @Test(
+            "AMQP 0.9.1 with RabbitMQ",
+            .disabled(if: RabbitMQProcess.unavailableReason != nil, "\(RabbitMQProcess.unavailableReason ?? "")"),
+            arguments: AdapterScenario.all)
+        func amqp091(_ scenario: AdapterScenario) throws {
+            let harness = try AMQP091Harness()
+            do {
+                try scenario.run(harness)
+            } catch {
+                Issue.record(error, "\(harness.broker.log.suffix(2000))")
+            }
+        }
+
+        @Test(
+            "Kafka with the mock cluster",
+            .disabled(if: KafkaProcess.unavailableReason != nil, "\(KafkaProcess.unavailableReason ?? "")"),
+            arguments: AdapterScenario.all)
+        func kafka(_ scenario: AdapterScenario) throws {
+            try scenario.run(try KafkaHarness())
+        }
     }
 }
