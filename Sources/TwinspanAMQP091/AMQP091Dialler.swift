@@ -26,7 +26,7 @@ struct AMQP091Dialler {
 
     private var network: NetworkDialler {
         NetworkDialler(
-            Endpoint(host: fields.host, port: fields.port), speaking: "AMQP 0.9.1", timeout: timeout,
+            fields.endpoint, speaking: "AMQP 0.9.1", timeout: timeout,
             connectTimeout: connectTimeout ?? fields.connectTimeout)
     }
 

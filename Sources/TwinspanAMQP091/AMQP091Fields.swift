@@ -3,6 +3,7 @@
 // its default here, so that a connection which came past the lint still has defined behaviour.
 public import TwinspanConnections
 import TwinspanExpressions
+public import TwinspanNetwork
 
 /// Settings of an AMQP 0.9.1 connection.
 public struct AMQP091Fields: Sendable {
@@ -33,6 +34,8 @@ public struct AMQP091Fields: Sendable {
     }
 
     public var host: String
+    /// The broker with the way there, and what may be reached at all.
+    public var endpoint: Endpoint
     public var port: Int
     public var usesTLS: Bool
     public var validatesCertificates: Bool
@@ -80,6 +83,7 @@ public struct AMQP091Fields: Sendable {
             settings[key.rawValue].flatMap { AMQP091Fields.number($0, key) }.flatMap { $0 == 0 ? nil : $0 }
         }
         host = connection.uri.host
+        endpoint = Endpoint(connection)
         port = connection.uri.port
         usesTLS = connection.uri.scheme == AMQP091Fields.secureScheme
         validatesCertificates = connection.validatesCertificates
