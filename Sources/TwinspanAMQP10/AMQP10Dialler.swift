@@ -29,7 +29,7 @@ struct AMQP10Dialler {
 
     private var network: NetworkDialler {
         NetworkDialler(
-            Endpoint(host: fields.host, port: fields.port), speaking: "AMQP 1.0", timeout: timeout,
+            fields.endpoint, speaking: "AMQP 1.0", timeout: timeout,
             connectTimeout: connectTimeout)
     }
 

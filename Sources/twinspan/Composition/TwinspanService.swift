@@ -48,8 +48,8 @@ final class TwinspanService: Sendable {
         }
         let fleet = try fleet(engine: engine, clock: clock)
         let reloader = ConnectionReloader(
-            paths: connectionPaths, scripts: configuration.mappers.paths.first, hosts: configuration.hosts, fleet: fleet, logger: logger,
-            grace: Self.grace)
+            paths: connectionPaths, scripts: configuration.mappers.paths.first, hosts: configuration.hosts,
+            fleet: fleet, logger: logger, grace: Self.grace)
         guard let connections = reloader.loadAtStart() else {
             engine.stop()
             throw ExitCode(1)
