@@ -170,7 +170,7 @@ struct TargetAnswerTests {
         for (label, expected) in [("c1:other", 202), ("c2:other", 408)] {
             let rig = try PipelineRig()
             var connection = try Self.connection(rig, [topic()], label: nil)
-            connection.targets.append(try target("POST:/y", topics: [], label: "c1:other"))
+            connection.sources = [try source(declaredAcks: ["c1:other"])]
             try rig.withWayOut(connection) { wayOut in
                 let answers = try rig.request(.modify, "/attributes/a", "2", asking: [label])
                 let text = #"""
