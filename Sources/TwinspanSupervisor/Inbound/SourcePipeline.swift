@@ -139,6 +139,16 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         }
     }
 
+    func dropped(_ count: Int, source: Int, reason: String) {
+        let counters = accounts.counters
+        counters.add(.received, count)
+        counters.add(.unmapped, count)
+        counters.add(.dropped, .inbound, reason: reason, count)
+        counters.add(.empty, count)
+        counters.add(.acknowledged, count)
+        accounts.recorder.count(.source(source), .acknowledged, count)
+    }
+
     private func recordAcknowledged(_ batch: MessageBatch) {
         let recorder = accounts.recorder
         var start = 0
