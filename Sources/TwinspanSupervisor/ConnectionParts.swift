@@ -182,6 +182,7 @@ extension ConnectionRecorder {
         switch place {
         case .source(let index, let address): (recorded, at) = (.source(index), address)
         case .target(let index): recorded = .target(index)
+        case .tunnel: recorded = .connection
         }
         if failure != nil { count(recorded, .other, isFailure: true) }
         note(

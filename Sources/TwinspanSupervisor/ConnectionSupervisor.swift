@@ -220,6 +220,8 @@ final class ConnectionSupervisor: Sendable {
                 return ConnectionSnapshot.FailedPlace(
                     kind: .target, index: index,
                     address: targets.indices.contains(index) ? targets[index].address.text : "", failure: failure)
+            case .tunnel:
+                return ConnectionSnapshot.FailedPlace(kind: .tunnel, index: 0, address: "", failure: failure)
             }
         }
         return places.sorted { ($0.kind.rawValue, $0.index, $0.address) < ($1.kind.rawValue, $1.index, $1.address) }

@@ -48,7 +48,8 @@ final class SessionRunner: SessionObserver {
     private let thread = Mutex<WorkerThread?>(nil)
     /// Called after each change of the state, on the session's thread.
     private let onChange: @Sendable () -> Void
-    /// Called on the session's thread when a place fails, fails for another reason, or stands again.
+    /// Called when a place fails, fails for another reason, or stands again; on the session's thread, of the tunnel
+    /// on the tunnel's.
     private let onPlace: @Sendable (SessionPlace, BrokerFailure?) -> Void
 
     init(
@@ -104,7 +105,8 @@ final class SessionRunner: SessionObserver {
             let end = session.run(observer: self)
             // What hangs on a session has no failures of its own once that has ended.
             status.withLock { status in
-                status.places = [:]
+                // But of the tunnel it is told again when it stands.
+                status.places = status.places.filter { $0.key == .tunnel }
                 status.warning = nil
             }
             guard case .failed(let failure) = end else { break }
@@ -122,6 +124,7 @@ final class SessionRunner: SessionObserver {
             fail(failure, next: delay)
             wait(delay)
         }
+        status.withLock { $0.places = [:] }
         enter(.closed)
     }
 
@@ -213,6 +216,7 @@ extension SessionPlace {
         switch self {
         case .source(let index, let address): ["source": "\(index)", "address": "\(address.prefix(120))"]
         case .target(let index): ["target": "\(index)"]
+        case .tunnel: ["place": "tunnel"]
         }
     }
 }

@@ -43,9 +43,10 @@ struct StatusEntries {
         sources = Self.sources(facts, consumer)
         targets = Self.targets(facts, publisher)
         if facts.connection.sshTunnel != nil {
-            tunnels = [
-                Self.resource(.ssh, nil, of: client, opened: "ssh tunnel established.", trouble: nil)
-            ]
+            var tunnel = Self.resource(.ssh, nil, of: client, opened: "ssh tunnel established.", trouble: nil)
+            // It ends its sessions, so it is not closed because of them.
+            if let trouble = facts.places[.tunnel] { tunnel = Self.resource(tunnel, in: trouble) }
+            tunnels = [tunnel]
         }
     }
 
@@ -133,6 +134,14 @@ struct StatusEntries {
         }
     }
 
+    private static func resource(_ entry: StatusEntry, in trouble: PlaceTrouble) -> StatusEntry {
+        var entry = entry
+        entry.status = trouble.failure.reaction == .misconfigured ? .misconfigured : .failed
+        entry.details = text(trouble.failure, at: trouble.since)
+        entry.since = trouble.since
+        return entry
+    }
+
     private static func resource(
         _ type: StatusEntry.Kind, _ address: String?, of client: StatusEntry, opened: String, trouble: PlaceTrouble?
     ) -> StatusEntry {
@@ -140,9 +149,7 @@ struct StatusEntries {
         switch client.status {
         case .open:
             if let trouble {
-                entry.status = trouble.failure.reaction == .misconfigured ? .misconfigured : .failed
-                entry.details = text(trouble.failure, at: trouble.since)
-                entry.since = trouble.since
+                entry = resource(entry, in: trouble)
             } else {
                 entry.status = .open
                 entry.details = opened

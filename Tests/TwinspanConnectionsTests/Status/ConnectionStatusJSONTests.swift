@@ -168,6 +168,17 @@ struct ConnectionStatusJSONTests {
         }
     }
 
+    @Test("a tunnel that has failed is shown so, whatever became of its sessions")
+    func failedTunnel() throws {
+        var connection = try sampleConnection()
+        connection.sshTunnel = ["enabled": true]
+        for state in [ConnectionState.open, .failed] {
+            let body = Self.response(connection, [Self.session(.consumer, state)], places: [.tunnel: Self.failure])
+            #expect(Self.column(body, "sshTunnelStatus", "status") == ["failed"])
+            #expect(Self.column(body, "sshTunnelStatus", "inStateSince") == ["1970-01-01T00:00:09Z"])
+        }
+    }
+
     @Test("every client that the definition asks for is shown as the one that does the work")
     func clients() throws {
         let body = Self.response(
