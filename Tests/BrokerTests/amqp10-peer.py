@@ -10,7 +10,7 @@ import json
 import sys
 import threading
 
-from proton import Condition, Delivery, Endpoint, Link
+from proton import Condition, Delivery, Endpoint, Terminus
 from proton.handlers import MessagingHandler
 from proton.reactor import ApplicationEvent, Container, EventInjector
 
@@ -107,6 +107,8 @@ class Peer(MessagingHandler):
                 event.session.condition = Condition(refusal["condition"], refusal["text"])
                 event.session.close()
                 return
+            # A refusal: no terminus of ours, and the reason right behind.
+            (link.source if link.is_sender else link.target).type = Terminus.UNSPECIFIED
             link.open()
             link.condition = Condition(refusal["condition"], refusal["text"])
             link.close()

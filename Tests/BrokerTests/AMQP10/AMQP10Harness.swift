@@ -63,10 +63,19 @@ private struct AMQP10Collector: MessageCollector {
 
     func next() throws -> String {
         for _ in 0..<5000 {
-            if let message = try client.get(queue) { return String(decoding: message.body, as: UTF8.self) }
+            if let message = try client.get(queue) { return Self.text(message.body) }
             usleep(2000)
         }
         throw ScenarioFailure("no message came")
+    }
+
+    /// RabbitMQ hands a value section on as it stands, a string with its length of one byte or of four before it.
+    private static func text(_ body: [UInt8]) -> String {
+        guard body.starts(with: [0x00, 0x53, 0x77]), body.count > 3 else {
+            return String(decoding: body, as: UTF8.self)
+        }
+        let start = [0xA1: 5, 0xB1: 8][body[3]] ?? body.count
+        return String(decoding: body[min(start, body.count)...], as: UTF8.self)
     }
 }
 
