@@ -119,6 +119,15 @@ public enum NetworkFailure {
                 : "add credentials: {type: client-cert, cert: …, key: …}")
     }
 
+    /// The configuration forbids the host (spec/connectivity.md §9.2).
+    public static func blocked(_ problem: String) -> BrokerFailure {
+        BrokerFailure(
+            step: .resolve, reaction: .misconfigured, reason: blockedReason, message: problem + ".",
+            hint: "see 'blockedHosts' in twinspan.yaml")
+    }
+
+    static let blockedReason = "blocked-host"
+
     /// The process has no descriptors or threads left.
     public static let exhausted = BrokerFailure(
         step: .connect, reaction: .backOff, reason: "exhausted",

@@ -1,6 +1,7 @@
 // A real RabbitMQ for tests: own node, directories, ports and port mapper, ended by their process ids. It takes some
 // seconds to start, so tests that neither stop nor freeze it share one.
 import Foundation
+import Synchronization
 
 /// A RabbitMQ broker started by a test, with AMQP 0.9.1 and AMQP 1.0 on one port.
 public final class RabbitMQProcess: @unchecked Sendable {
@@ -27,13 +28,23 @@ public final class RabbitMQProcess: @unchecked Sendable {
 
     /// The broker of all tests of this process that do not stop it: use names of your own (`unique`). Started by the
     /// first, ended when the process exits; a process that dies takes it along, as every `ChildProcess`.
-    public static func shared() throws -> RabbitMQProcess { try sharedOne.get() }
+    ///
+    /// - Parameter group: the tests that share it; those of a serial suite may stop and start theirs.
+    public static func shared(_ group: String = "") throws -> RabbitMQProcess {
+        try running.withLock { running in
+            if let broker = running[group] { return broker }
+            // Exit handlers run on the thread that exits, when no test is running any more.
+            if running.isEmpty { atexit { RabbitMQProcess.endAll() } }
+            let broker = try RabbitMQProcess()
+            running[group] = broker
+            return broker
+        }
+    }
 
-    private static let sharedOne = Result {
-        let broker = try RabbitMQProcess()
-        // Exit handlers run on the thread that exits, when no test is running any more.
-        atexit { (try? RabbitMQProcess.shared())?.end() }
-        return broker
+    private static let running = Mutex<[String: RabbitMQProcess]>([:])
+
+    private static func endAll() {
+        for broker in running.withLock({ Array($0.values) }) { broker.end() }
     }
 
     /// A name nobody else uses.

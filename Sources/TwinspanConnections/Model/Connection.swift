@@ -50,6 +50,8 @@ public struct Connection: Sendable {
     public var origin: ConfigurationOrigin?
     /// Whether `/ready` waits for this connection (`twinspan: {required: false}` turns it off).
     public var isRequired: Bool
+    /// What the process lets connections reach; not part of the definition.
+    public var hosts = HostRules.none
 
     public init(
         id: ConnectionID, name: String? = nil, type: ConnectionType, isOpen: Bool, uri: ConnectionURI,

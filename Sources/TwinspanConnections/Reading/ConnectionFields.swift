@@ -36,10 +36,10 @@ enum ConnectionFields {
         "processorPoolSize", default: 1, in: 1...Int.max, "How many threads map messages; one does, in order.")
     static let credentials = Field<Located<YAMLNode>?>.part(
         "credentials", .object("credentials"), "Authentication by other means than user and password in `uri`."
-    ).unserved
+    )
     static let sshTunnel = Field<Located<YAMLNode>?>.part(
         "sshTunnel", .object("sshTunnel"), "A tunnel through which the broker is reached."
-    ).unserved
+    )
     static let mappingContext = Field<Located<YAMLNode>?>.part(
         "mappingContext", .object("mappingDefinition"),
         "Deprecated in Ditto: one mapper for all sources and targets.")

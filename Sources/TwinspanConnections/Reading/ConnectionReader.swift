@@ -11,7 +11,7 @@ public struct ConnectionLimits: Sendable {
     /// Most targets of a connection.
     public var targets = 4
     /// The kinds of broker that can be served.
-    public var servedTypes: Set<ConnectionType> = [.mqtt, .amqp10]
+    public var servedTypes = Set(ConnectionType.allCases)
 
     public init() {}
 
@@ -71,6 +71,7 @@ struct ConnectionReader {
                 processorPoolSize: pool, origin: origin(of: document, file, mappers.contentHash),
                 isRequired: ours.isRequired, status: status)
             result.draft?.tls = ours.tls
+            result.draft?.hosts = rules.hosts
         }
         applyRules(result)
         result.isUsable = sink.errorCount == errorsBefore && result.draft != nil
@@ -350,6 +351,9 @@ struct ConnectionReader {
     private func applyRules(_ result: ReadConnection) {
         guard let draft = result.draft else { return }
         for problem in ModelRules.problems(draft) { report(problem.binding, result, as: problem.wire) }
+        for problem in rules.hosts.problems(draft) {
+            report(problem, result, as: .credentialsInvalid.saying("\(problem.message)."))
+        }
         for rule in rules.bindings where rule.types.contains(draft.type) {
             for problem in rule.problems(draft) {
                 // Ditto says this of every header that MQTT 3.1.1 cannot carry, and clients look for it.
