@@ -289,6 +289,7 @@ let package = Package(
                 "TwinspanTestSupport", "TwinspanSupervisor", "TwinspanEngine", "TwinspanSQLite",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            exclude: ["amqp10-peer.py"],
             swiftSettings: sharedSettings),
         .testTarget(
             name: "EndToEndTests",

@@ -52,6 +52,8 @@ struct AMQP10Setup: Sendable {
     var timing: AMQP10BrokerClient.Timing
     /// Nil without TLS.
     var security: TLSSettings?
+    /// With its host rules and its tunnel.
+    var endpoint: Endpoint
 
     init(_ connection: Connection, _ timing: AMQP10BrokerClient.Timing) {
         fields = AMQP10Fields(connection)
@@ -60,5 +62,6 @@ struct AMQP10Setup: Sendable {
         self.timing.send = fields.sendTimeout ?? timing.send
         self.timing.attach = fields.requestTimeout ?? timing.attach
         security = TLSSettings(connection)
+        endpoint = Endpoint(connection)
     }
 }

@@ -78,7 +78,8 @@ final class AMQP10ConsumerLink {
             for receiver in receivers { receiver.link?.grant(window: window) }
             connection.process()
             let deadline = receivers.reduce(Deadline.never) { min($0, $1.nextDeadline) }
-            connection.wait(wake, until: hasMore ? .now : deadline)
+            // The wake-up of a stop may have been taken while a commit was waited for.
+            connection.wait(wake, until: hasMore || control.isStopping ? .now : deadline)
         }
     }
 

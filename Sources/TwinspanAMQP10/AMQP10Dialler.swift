@@ -24,13 +24,12 @@ struct AMQP10Dialler {
     /// What failures are told about.
     func situation(_ step: SessionStep) -> AMQP10Failure.Situation {
         AMQP10Failure.Situation(
-            step: step, peer: network.endpoint.peer, user: fields.user, mechanism: fields.mechanism)
+            step: step, peer: network.endpoint.peer, user: fields.login.user, mechanism: fields.mechanism)
     }
 
     private var network: NetworkDialler {
         NetworkDialler(
-            fields.endpoint, speaking: "AMQP 1.0", timeout: timeout,
-            connectTimeout: connectTimeout)
+            setup.endpoint, speaking: "AMQP 1.0", timeout: timeout, connectTimeout: connectTimeout)
     }
 
     /// Tries once. Reports each step as it begins.
@@ -50,9 +49,11 @@ struct AMQP10Dialler {
         case .stopped: return .stopped
         case .failed(let failure): return .failed(failure)
         }
+        let isPlain = fields.mechanism == "PLAIN"
+        let login = isPlain ? fields.login.credentials() : (user: nil, password: nil)
         let settings = ProtonConnection.Settings(
-            containerID: containerID, hostName: fields.hostName, user: fields.user,
-            password: fields.password?.exposed, mechanism: fields.mechanism,
+            containerID: containerID, hostName: fields.hostName, user: login.user, password: login.password,
+            mechanism: fields.mechanism,
             idleMilliseconds: fields.idleMilliseconds, maximumFrameSize: fields.maximumFrameSize)
         guard let socket = AMQP10Socket(descriptor: descriptor, context: context),
             let connection = ProtonConnection(socket, settings: settings)

@@ -18,6 +18,12 @@ extension AMQP10Fields {
         for (index, target) in connection.targets.enumerated() {
             problems += diagnose(target.address, path: "/targets/\(index)/address")
         }
+        if let problem = AMQP10Login(connection).problem {
+            problems.append(
+                BindingProblem(
+                    path: "/credentials/\(problem.place)", message: problem.text,
+                    hint: "AMQP 1.0 has az-sasl, with sharedKeyName, sharedKey (Base64), endpoint and ttl"))
+        }
         return problems + diagnoseSettings(connection)
     }
 

@@ -34,8 +34,7 @@ public struct AMQP10Fields: Sendable {
     public var endpoint: Endpoint
     public var port: Int
     public var usesTLS: Bool
-    public var user: String?
-    public var password: Secret?
+    var login: AMQP10Login
     /// The one SASL mechanism that is used: `PLAIN`, `EXTERNAL` or `ANONYMOUS`.
     public var mechanism: String
     /// Of the consumer; the publisher adds `p`, for two connections must not share one.
@@ -79,9 +78,7 @@ public struct AMQP10Fields: Sendable {
         endpoint = Endpoint(connection)
         port = connection.uri.port
         usesTLS = AMQP10Fields.secureSchemes.contains(connection.uri.scheme)
-        let login = AMQP10Login(connection)
-        user = login.user
-        password = login.password
+        login = AMQP10Login(connection)
         mechanism = login.mechanism(allowed: AMQP10Fields.allowedMechanisms(text(.saslMechanisms)))
         // Several processes may serve one connection, and an id may be used once.
         let suffix = connection.clientCount > 1 ? "_\(UInt64.random(in: .min ... .max))" : ""

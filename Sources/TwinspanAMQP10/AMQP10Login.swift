@@ -1,18 +1,36 @@
 // Who we say we are (spec/connectivity-bindings.md §3, §8.2): the user of `uri`, the user made of a shared key, or the
 // client certificate.
+import Glibc
 import TwinspanConnections
+import TwinspanJSON
 import TwinspanNetwork
 
 /// The credentials of a connection and the SASL mechanism they call for.
-struct AMQP10Login {
+struct AMQP10Login: Sendable {
+    /// Of `uri`.
     var user: String?
     var password: Secret?
+    /// Makes user and password of a shared key; nil without one, and with one that `problem` complains about.
+    var signature: SharedAccessSignature?
     var hasCertificate: Bool
+    /// Why the shared key cannot be used, and the place of it below `/credentials`.
+    var problem: (place: String, text: String)?
 
     init(_ connection: Connection) {
         user = connection.uri.user
         password = connection.uri.password
         hasCertificate = TLSSettings(connection)?.clientCertificate != nil
+        guard let credentials = connection.credentials, credentials["type"]?.string == "hmac" else { return }
+        let algorithm = credentials["algorithm"]?.string ?? ""
+        guard algorithm == SharedAccessSignature.algorithm else {
+            problem = ("algorithm", SigningFailure.unknownAlgorithm(algorithm).message)
+            return
+        }
+        do {
+            signature = try SharedAccessSignature(parameters: credentials["parameters"]?.object ?? JSONObject())
+        } catch {
+            problem = (error.parameter.map { "parameters/\($0)" } ?? "parameters", error.message)
+        }
     }
 
     /// The one mechanism to use, of those that are allowed. What they leave impossible is reported by `diagnose`.
@@ -25,8 +43,16 @@ struct AMQP10Login {
     /// What the credentials allow, the best first; never empty.
     var possibleMechanisms: [String] {
         var names: [String] = []
-        if user != nil { names.append("PLAIN") }
+        if user != nil || signature != nil { names.append("PLAIN") }
         if hasCertificate { names.append("EXTERNAL") }
         return names + ["ANONYMOUS"]
+    }
+
+    /// User and password of this moment: a signature lasts for a while only.
+    func credentials() -> (user: String?, password: String?) {
+        guard let signature else { return (user, password?.exposed) }
+        // Without a digest nobody can log in, and the broker says so.
+        guard let login = try? signature.login(at: Int64(time(nil))) else { return (nil, nil) }
+        return (login.user, login.password)
     }
 }

@@ -46,6 +46,19 @@ extension BrokerTests {
         }
 
         @Test(
+            "AMQP 1.0 with RabbitMQ",
+            .disabled(if: RabbitMQProcess.unavailableReason != nil, "\(RabbitMQProcess.unavailableReason ?? "")"),
+            arguments: AdapterScenario.all)
+        func amqp10(_ scenario: AdapterScenario) throws {
+            let harness = try AMQP10Harness()
+            do {
+                try scenario.run(harness)
+            } catch {
+                Issue.record(error, "\(harness.broker.log.suffix(2000))")
+            }
+        }
+
+        @Test(
             "AMQP 0.9.1 with RabbitMQ",
             .disabled(if: RabbitMQProcess.unavailableReason != nil, "\(RabbitMQProcess.unavailableReason ?? "")"),
             arguments: AdapterScenario.all)

@@ -91,7 +91,9 @@ extension AdapterScenario {
                 try require(received == payload, "\(received) in place of \(payload)")
             }
             try second.stop()
-            try require(outcomes.state.current.confirmed == numbered(0..<20_000), "order or number differs")
+            let all = outcomes.state.current.confirmed
+            let first20 = zip(all, numbered(0..<20_000)).enumerated().filter { $1.0 != $1.1 }.prefix(5)
+            try require(all == numbered(0..<20_000), "order or number differs: \(all.count), \(Array(first20))")
         },
     ]
 }
