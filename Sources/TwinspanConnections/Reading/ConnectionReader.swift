@@ -11,7 +11,7 @@ public struct ConnectionLimits: Sendable {
     /// Most targets of a connection.
     public var targets = 4
     /// The kinds of broker that can be served.
-    public var servedTypes: Set<ConnectionType> = [.mqtt]
+    public var servedTypes: Set<ConnectionType> = [.mqtt, .httpPush]
 
     public init() {}
 

@@ -1,11 +1,15 @@
 // The registry of adapters, and what their bindings know about configurations. A new adapter is two lines here.
 import TwinspanConnections
+import TwinspanHTTPPush
 import TwinspanJSON
 import TwinspanMQTT
 import TwinspanProtocol
 
 enum Adapters {
-    static let all: [any BrokerAdapter] = [MQTTBrokerClient()]
+    static let all: [any BrokerAdapter] = [
+        MQTTBrokerClient(),
+        HTTPPushBrokerClient(now: { SystemClock().now.milliseconds / 1000 }),
+    ]
 
     /// The rules the lint applies.
     static let bindingRules: [BindingRules] = [
@@ -14,7 +18,9 @@ enum Adapters {
                 BindingProblem(
                     path: problem.path, message: problem.text, hint: problem.hint, isWarning: problem.isWarning)
             }
-        }
+        },
+        BindingRules(
+            types: [.httpPush], settings: HTTPPushFields.Key.allCases.map(\.rawValue), problems: HTTPPushFields.diagnose),
     ]
 
     /// How definitions that come over HTTP are read: as those in files are.
