@@ -22,7 +22,7 @@ struct Flight {
     let token: AccessToken?
     /// By when the head of the answer has to be there.
     let deadline: Deadline
-    /// Whether it was told that its time is over.
+    /// Whether its deadline has passed and was dealt with.
     var isExpired = false
 }
 

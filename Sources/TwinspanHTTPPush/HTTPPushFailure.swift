@@ -1,9 +1,9 @@
+import AsyncHTTPClient
 // What an end of a connection means and which reaction it calls for. The reason words are stable; metrics and status
 // are built on them.
 import NIOCore
 import NIOPosix
 import NIOSSL
-import AsyncHTTPClient
 import TwinspanConnections
 import TwinspanNetwork
 

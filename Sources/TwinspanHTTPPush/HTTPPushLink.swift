@@ -132,7 +132,9 @@ final class HTTPPushLink {
         let id = nextID
         nextID += 1
         do {
-            let exchange = try client.send(request, bodyLimit: limits.answerBytes) { [ends] in ends.add(id, $0) }
+            let exchange = try client.send(
+                request, bodyLimit: limits.answerBytes, bodyTimeout: limits.answerBody
+            ) { [ends] in ends.add(id, $0) }
             flights[id] = Flight(
                 attempt: attempt, exchange: exchange, isIdempotent: request.isIdempotent, token: token,
                 deadline: .after(fields.idleTimeout))
@@ -212,18 +214,15 @@ final class HTTPPushLink {
 
     /// Ends requests whose time is over.
     private func expire() {
-        for (id, flight) in flights where !flight.isExpired && deadline(of: flight).hasPassed {
+        for (id, flight) in flights where !flight.isExpired && flight.deadline.hasPassed {
             flights[id]?.isExpired = true
-            flight.exchange.expire()
+            // What has begun to answer is watched over by its exchange.
+            if !flight.exchange.isAnswered { flight.exchange.expire() }
         }
     }
 
-    private func deadline(of flight: Flight) -> Deadline {
-        flight.exchange.answeredAt.map { $0.advanced(by: limits.answerBody) } ?? flight.deadline
-    }
-
     private var nextDeadline: Deadline {
-        flights.values.lazy.filter { !$0.isExpired }.map { self.deadline(of: $0) }.min() ?? .never
+        flights.values.lazy.filter { !$0.isExpired }.map(\.deadline).min() ?? .never
     }
 
     private func sleep(until deadline: Deadline) {

@@ -77,7 +77,9 @@ struct AccessToken: Sendable, Equatable {
 
     /// Whether it can still be sent.
     /// - Parameter now: seconds since 1970.
-    func isFresh(at now: Int64) -> Bool { now < expiry.subtractingReportingOverflow(AccessToken.clockSkew).partialValue }
+    func isFresh(at now: Int64) -> Bool {
+        now < expiry.subtractingReportingOverflow(AccessToken.clockSkew).partialValue
+    }
 
     private static func object(_ part: Substring) -> JSONObject? {
         let standard = part.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 }

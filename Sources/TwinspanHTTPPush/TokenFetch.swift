@@ -51,7 +51,9 @@ struct TokenFetch {
         let arrival = Arrival<ExchangeEnd>(wake: wake)
         let exchange: Exchange
         do {
-            exchange = try client.send(request, bodyLimit: TokenFetch.bodyLimit) { arrival.arrive($0) }
+            exchange = try client.send(request, bodyLimit: TokenFetch.bodyLimit, bodyTimeout: timeout) {
+                arrival.arrive($0)
+            }
         } catch {
             throw failed(HTTPPushFailure.words(error))
         }

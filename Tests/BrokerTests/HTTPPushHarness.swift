@@ -12,6 +12,8 @@ import TwinspanTestSupport
 final class HTTPPushHarness: AdapterHarness {
     let adapter: any BrokerAdapter = HTTPPushBrokerClient.short
     let impossibleAddress = "FETCH:/nothing"
+    /// One request after the other, each with its answer.
+    let flushGrace = Duration.seconds(60)
     private let port: Int
     private let server: Mutex<HTTPTestServer?>
 

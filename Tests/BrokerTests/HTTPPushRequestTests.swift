@@ -210,7 +210,8 @@ extension BrokerTests {
             #expect(Set(record.requests.map(\.connection)).count == 1)
         }
 
-        @Test("the parallelism is rounded up to a power of two and never exceeded", arguments: [(3, 4), (4, 4), (8, 8)])
+        @Test(
+            "the parallelism is rounded up to a power of two and never exceeded", arguments: [(3, 4), (4, 4), (8, 8)])
         func parallelism(_ wanted: Int, _ used: Int) throws {
             let server = try HTTPTestServer { _ in .late(20, .answer()) }
             defer { server.stop() }

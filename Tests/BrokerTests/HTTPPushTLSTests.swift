@@ -42,7 +42,8 @@ extension BrokerTests {
 
         @Test("nothing is verified when validateCertificates is false")
         func unverified() throws {
-            #expect(try outcome(named: "elsewhere.example", isExpired: true, trusts: false, validates: false).answers == 1)
+            #expect(
+                try outcome(named: "elsewhere.example", isExpired: true, trusts: false, validates: false).answers == 1)
         }
 
         @Test(
@@ -53,7 +54,8 @@ extension BrokerTests {
             ])
         func refused(_ named: String, _ isExpired: Bool, _ trusts: Bool, _ reason: String) throws {
             let failure = try #require(try outcome(named: named, isExpired: isExpired, trusts: trusts).failure)
-            #expect(failure.reason == reason && failure.step == .tls && failure.reaction == .misconfigured, "\(failure)")
+            #expect(
+                failure.reason == reason && failure.step == .tls && failure.reaction == .misconfigured, "\(failure)")
         }
 
         @Test("a server that speaks no TLS fails the handshake")
@@ -73,7 +75,8 @@ extension BrokerTests {
             let server = try HTTPTestServer(tls: HTTPTestServer.TLS(certificate, clientAuthority: mine.authority))
             defer { server.stop() }
             let credentials: JSONObject = [
-                "type": "client-cert", "cert": .string(try String(contentsOfFile: mine.certificatePath, encoding: .utf8)),
+                "type": "client-cert",
+                "cert": .string(try String(contentsOfFile: mine.certificatePath, encoding: .utf8)),
                 "key": .string(try String(contentsOfFile: mine.keyPath, encoding: .utf8)),
             ]
             let run = try PushRun(

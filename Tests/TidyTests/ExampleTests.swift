@@ -24,7 +24,7 @@ struct ExampleTests {
     @Test("the test cases of the example connections pass", .enabled(if: program != nil, "twinspan is not built"))
     func tested() throws {
         let answer = try #require(Self.program).run(["test", "connections"])
-        #expect(answer.status == 0 && answer.output.contains("4 cases in 2 files passed"), "\(answer.output)")
+        #expect(answer.status == 0 && answer.output.contains("5 cases in 3 files passed"), "\(answer.output)")
     }
 
     @Test("the test cases of the documentation pass", .enabled(if: program != nil, "twinspan is not built"))

@@ -37,18 +37,25 @@ final class Exchange: HTTPClientResponseDelegate {
         var head: HTTPResponseHead?
         var body: [UInt8] = []
         var isBodyTooLarge = false
-        /// When the head came.
-        var answeredAt: Deadline?
+        /// Ends the wait for the body.
+        var bodyTimer: Scheduled<Void>?
         var task: HTTPClient.Task<Void>?
     }
 
     private let state = Mutex(State())
     private let bodyLimit: Int
+    private let bodyTimeout: Duration
 
-    init(bodyLimit: Int) { self.bodyLimit = bodyLimit }
+    /// - Parameters:
+    ///   - bodyLimit: the most bytes of an answer's body.
+    ///   - bodyTimeout: for the body, once the head is there.
+    init(bodyLimit: Int, bodyTimeout: Duration) {
+        self.bodyLimit = bodyLimit
+        self.bodyTimeout = bodyTimeout
+    }
 
-    /// When the head of the answer came; nil while it has not.
-    var answeredAt: Deadline? { state.withLock { $0.answeredAt } }
+    /// Whether the head of the answer is there.
+    var isAnswered: Bool { state.withLock { $0.head != nil } }
 
     /// To be called once, with what `execute` gave back.
     func began(_ task: HTTPClient.Task<Void>) { state.withLock { $0.task = task } }
@@ -67,7 +74,9 @@ final class Exchange: HTTPClientResponseDelegate {
 
     /// What the end of the task means.
     func end(_ result: Result<Void, any Error>) -> ExchangeEnd {
-        state.withLock { state in
+        let timer = state.withLock { $0.bodyTimer.take() }
+        timer?.cancel()
+        return state.withLock { state in
             state.task = nil
             guard let head = state.head else {
                 let error: any Error =
@@ -100,9 +109,11 @@ final class Exchange: HTTPClientResponseDelegate {
     }
 
     func didReceiveHead(task: HTTPClient.Task<Void>, _ head: HTTPResponseHead) -> EventLoopFuture<Void> {
+        // The session's thread watches over the head only; waking it for each would cost more than this timer.
+        let timer = task.eventLoop.scheduleTask(in: TimeAmount(bodyTimeout)) { self.expire() }
         let isTooLarge = state.withLock { state in
             state.head = head
-            state.answeredAt = .now
+            state.bodyTimer = timer
             let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
             state.isBodyTooLarge = length > bodyLimit
             return state.isBodyTooLarge

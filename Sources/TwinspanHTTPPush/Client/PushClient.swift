@@ -49,13 +49,14 @@ final class PushClient: Sendable {
     /// Sends a request; `whenDone` is told of the end once, on the event loop.
     /// - Throws: an error of the library for a request that cannot be sent.
     func send(
-        _ request: PushRequest, bodyLimit: Int, whenDone: @escaping @Sendable (ExchangeEnd) -> Void
+        _ request: PushRequest, bodyLimit: Int, bodyTimeout: Duration,
+        whenDone: @escaping @Sendable (ExchangeEnd) -> Void
     ) throws -> Exchange {
         var sent = try HTTPClient.Request(
             url: origin + request.target, method: HTTPMethod(rawValue: request.method),
             headers: HTTPHeaders(request.headers.map { ($0.name, $0.value) }))
         if let body = request.body, !body.isEmpty { sent.body = .byteBuffer(ByteBuffer(bytes: body)) }
-        let exchange = Exchange(bodyLimit: bodyLimit)
+        let exchange = Exchange(bodyLimit: bodyLimit, bodyTimeout: bodyTimeout)
         let task = client.execute(request: sent, delegate: exchange)
         exchange.began(task)
         task.futureResult.whenComplete { whenDone(exchange.end($0)) }

@@ -11,6 +11,9 @@ public protocol AdapterHarness: Sendable {
     /// `host` and `port` replace those of the broker, for brokers that are not there.
     func connection(id: String, reading address: String?, host: String?, port: Int?) throws -> Connection
 
+    /// How long a stop may take that sends a few thousand messages first.
+    var flushGrace: Duration { get }
+
     /// An address nobody else uses, in the broker's syntax.
     func address(_ name: String) -> String
 
@@ -29,6 +32,10 @@ public protocol AdapterHarness: Sendable {
     func killBroker() throws
     /// Starts the broker again on the same port.
     func startBroker() throws
+}
+
+extension AdapterHarness {
+    public var flushGrace: Duration { .seconds(5) }
 }
 
 /// Collects messages on the far side of a broker.

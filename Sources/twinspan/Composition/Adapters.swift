@@ -20,7 +20,8 @@ enum Adapters {
             }
         },
         BindingRules(
-            types: [.httpPush], settings: HTTPPushFields.Key.allCases.map(\.rawValue), problems: HTTPPushFields.diagnose),
+            types: [.httpPush], settings: HTTPPushFields.Key.allCases.map(\.rawValue), problems: HTTPPushFields.diagnose
+        ),
     ]
 
     /// How definitions that come over HTTP are read: as those in files are.
