@@ -1,45 +1,11 @@
 #include "client.h"
 
 #include <errno.h>
-#include <signal.h>
+#include <mqtt_protocol.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
-#include <time.h>
-
-volatile bool client_stop = false;
-
-static void handle_signal(int number) {
-    (void)number;
-    client_stop = true;
-}
-
-void client_catch_signals(void) {
-    // No SA_RESTART: a waiting poll must return.
-    struct sigaction action = {.sa_handler = handle_signal};
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-}
-
-uint64_t now_nanoseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-double cpu_seconds(void) {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
-           + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
-void fail(const char *what, const char *detail) {
-    fprintf(stderr, "error: %s: %s\n", what, detail);
-    exit(1);
-}
 
 // MARK: callbacks, all on the owning thread, inside client_read or client_write
 
@@ -76,7 +42,7 @@ static void wait_for(struct client *client, const bool *condition, const char *w
     uint64_t deadline = now_nanoseconds() + 10000000000u;
     while (!*condition) {
         if (now_nanoseconds() > deadline) fail(what, "no answer from the broker within 10 s");
-        if (client_stop) exit(1);
+        if (stop_requested) exit(1);
         struct pollfd entry = client_poll_entry(client, true);
         poll(&entry, 1, 100);
         client_read(client, 100);
@@ -84,7 +50,7 @@ static void wait_for(struct client *client, const bool *condition, const char *w
     }
 }
 
-void client_open(struct client *client, struct address to, const char *id, bool clean, int window) {
+void client_open(struct client *client, struct address to, const char *id, bool clean, int window, int version) {
     static bool initialised = false;
     if (!initialised) mosquitto_lib_init();
     initialised = true;
@@ -94,12 +60,20 @@ void client_open(struct client *client, struct address to, const char *id, bool 
     mosquitto_threaded_set(client->handle, true);
     mosquitto_int_option(client->handle, MOSQ_OPT_TCP_NODELAY, 1);
     mosquitto_int_option(client->handle, MOSQ_OPT_SEND_MAXIMUM, window);
+    mosquitto_int_option(client->handle, MOSQ_OPT_PROTOCOL_VERSION, version);
+    mosquitto_property *properties = NULL;
+    if (version == 5) {
+        mosquitto_int_option(client->handle, MOSQ_OPT_RECEIVE_MAXIMUM, window);
+        // Without it a session of MQTT 5 ends with its connection.
+        if (!clean) mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, 3600);
+    }
     mosquitto_connect_callback_set(client->handle, on_connect);
     mosquitto_subscribe_callback_set(client->handle, on_subscribe);
     mosquitto_message_callback_set(client->handle, on_message);
     mosquitto_publish_callback_set(client->handle, on_publish);
 
-    int code = mosquitto_connect(client->handle, to.host, to.port, 60);
+    int code = mosquitto_connect_bind_v5(client->handle, to.host, to.port, 60, NULL, properties);
+    mosquitto_property_free_all(&properties);
     if (code != MOSQ_ERR_SUCCESS) fail("connect", code == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(code));
     wait_for(client, &client->connected, "connect");
 }
@@ -166,53 +140,4 @@ void client_tick(struct client *client) {
     if (now - client->ticked < 1000000000u) return;
     client->ticked = now;
     mosquitto_loop_misc(client->handle);
-}
-
-// MARK: options
-
-struct options options_begin(int argc, char **argv, const char *usage) {
-    struct options options = {.count = argc, .values = argv, .used = calloc((size_t)argc + 1, sizeof(bool))};
-    options.used[0] = true;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
-            fputs(usage, stdout);
-            exit(0);
-        }
-    }
-    return options;
-}
-
-const char *option_text(struct options *options, const char *name, const char *fallback) {
-    for (int i = 1; i < options->count; i++) {
-        if (options->used[i] || strcmp(options->values[i], name) != 0) continue;
-        if (i + 1 >= options->count) fail(name, "needs a value");
-        options->used[i] = options->used[i + 1] = true;
-        return options->values[i + 1];
-    }
-    return fallback;
-}
-
-uint64_t option_number(struct options *options, const char *name, uint64_t fallback) {
-    const char *text = option_text(options, name, NULL);
-    if (!text) return fallback;
-    char *end = NULL;
-    uint64_t number = strtoull(text, &end, 10);
-    if (end == text || *end != 0) fail(name, "needs a whole number");
-    return number;
-}
-
-bool option_flag(struct options *options, const char *name) {
-    for (int i = 1; i < options->count; i++) {
-        if (options->used[i] || strcmp(options->values[i], name) != 0) continue;
-        options->used[i] = true;
-        return true;
-    }
-    return false;
-}
-
-void options_finish(struct options *options) {
-    for (int i = 1; i < options->count; i++) {
-        if (!options->used[i]) fail(options->values[i], "unknown option; see --help");
-    }
-    free(options->used);
 }

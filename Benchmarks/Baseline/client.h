@@ -1,9 +1,11 @@
-// One libmosquitto handle driven by our own poll loop, shared by the three benchmark programs.
+// One libmosquitto handle driven by our own poll loop, shared by the benchmark programs that speak MQTT.
 //
 // The loop is the fast one of the library: `mosquitto_threaded_set` so that calls only queue, reads until the socket is
 // dry or the batch is full, and then one write that sends everything queued. One thread owns every handle.
 #ifndef TWINSPAN_BENCH_CLIENT_H
 #define TWINSPAN_BENCH_CLIENT_H
+
+#include "program.h"
 
 #include <mosquitto.h>
 #include <poll.h>
@@ -27,12 +29,9 @@ struct address {
     int port;
 };
 
-// Set by SIGTERM and SIGINT once `client_catch_signals` was called.
-extern volatile bool client_stop;
-void client_catch_signals(void);
-
-// Connects and waits for the CONNACK. `window` bounds the QoS 1 messages in flight from us. Exits on failure.
-void client_open(struct client *client, struct address to, const char *id, bool clean, int window);
+// Connects and waits for the CONNACK. `window` bounds the QoS 1 messages in flight from us and, with MQTT 5, those to us.
+// `version` is 4 (MQTT 3.1.1) or 5. Exits on failure.
+void client_open(struct client *client, struct address to, const char *id, bool clean, int window, int version);
 
 // Subscribes and waits for the SUBACK. Messages that arrive meanwhile go to `on_message`. Exits on failure.
 void client_subscribe(struct client *client, const char *filter, int qos);
@@ -54,21 +53,5 @@ void client_tick(struct client *client);
 
 // Sends what is queued, says goodbye and frees the handle.
 void client_close(struct client *client);
-
-uint64_t now_nanoseconds(void);      // CLOCK_MONOTONIC, which all processes of one machine share
-double cpu_seconds(void);            // user and system time of this process so far
-_Noreturn void fail(const char *what, const char *detail);
-
-// Options of the form `--name value` and `--name`. Each call marks what it consumed; `options_finish` refuses the rest.
-struct options {
-    int count;
-    char **values;
-    bool *used;
-};
-struct options options_begin(int argc, char **argv, const char *usage);
-const char *option_text(struct options *options, const char *name, const char *fallback);
-uint64_t option_number(struct options *options, const char *name, uint64_t fallback);
-bool option_flag(struct options *options, const char *name);
-void options_finish(struct options *options);
 
 #endif

@@ -11,11 +11,12 @@
 
 static const char usage[] =
     "usage: passthrough --port PORT [--host 127.0.0.1] [--filter telemetry/#] [--id passthrough] [--clean]\n"
-    "                   [--durable FILE] [--batch 400] [--window 200]\n"
+    "                   [--durable FILE] [--batch 400] [--window 200] [--version 4]\n"
     "Publishes each message of the filter on out/<topic>. Ends on SIGTERM and prints one JSON line:\n"
     "messages passed on and CPU seconds used. Prints 'ready' when it is subscribed.\n"
     "  --clean         clean session (default: a session that survives, as a bridge needs)\n"
-    "  --durable FILE  one SQLite row and one transaction per message (WAL, synchronous=FULL) before it is published\n";
+    "  --durable FILE  one SQLite row and one transaction per message (WAL, synchronous=FULL) before it is published\n"
+    "  --version V     4 is MQTT 3.1.1, 5 is MQTT 5\n";
 
 // Beyond this the source is not read: libmosquitto walks its list of unconfirmed messages, so a long one is slow.
 enum { outstanding_limit = 500 };
@@ -63,7 +64,7 @@ static void pass_on(struct client *client, const struct mosquitto_message *messa
 }
 
 static void run(struct passthrough *self, int batch) {
-    while (!client_stop) {
+    while (!stop_requested) {
         bool reading = self->publisher.outstanding < outstanding_limit;
         struct pollfd entries[2] = {
             client_poll_entry(&self->consumer, reading), client_poll_entry(&self->publisher, true)};
@@ -86,6 +87,7 @@ int main(int argc, char **argv) {
     const char *durable = option_text(&options, "--durable", NULL);
     int batch = (int)option_number(&options, "--batch", 400);
     int window = (int)option_number(&options, "--window", 200);
+    int version = (int)option_number(&options, "--version", 4);
     bool clean = option_flag(&options, "--clean");
     options_finish(&options);
 
@@ -93,13 +95,13 @@ int main(int argc, char **argv) {
     self.consumer.context = &self;
     self.consumer.on_message = pass_on;
     if (durable) open_database(&self, durable);
-    client_catch_signals();
+    catch_signals();
 
     char name[256];
     snprintf(name, sizeof name, "%s-out", id);
-    client_open(&self.publisher, broker, name, true, window);
+    client_open(&self.publisher, broker, name, true, window, version);
     snprintf(name, sizeof name, "%s-in", id);
-    client_open(&self.consumer, broker, name, clean, window);
+    client_open(&self.consumer, broker, name, clean, window, version);
     client_subscribe(&self.consumer, filter, 1);
     puts("ready");
     fflush(stdout);

@@ -23,17 +23,18 @@ def _die_with_parent():
 
 
 class Child:
-    """One process we started. Its stdout is ours to read, its stderr goes to a log file."""
+    """One process we started. Its stdout is ours to read, its stderr goes to a log file; `talks` gives it a stdin."""
 
-    def __init__(self, name, command, log_path):
+    def __init__(self, name, command, log_path, environment=None, talks=False):
         self.name = name
         self.log_path = log_path
         self.buffer = b""
         with open(log_path, "ab") as log:
             # A session of its own: Ctrl-C reaches the driver only, which then stops its children in order.
             self.process = subprocess.Popen(
-                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                start_new_session=True, preexec_fn=_die_with_parent)
+                [str(part) for part in command], stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=log, env=environment, start_new_session=True,
+                preexec_fn=_die_with_parent)
         self.pid = self.process.pid
         _running.append(self)
 
@@ -52,6 +53,12 @@ class Child:
             self.buffer += chunk
         line, self.buffer = self.buffer.split(b"\n", 1)
         return line.decode()
+
+    def ask(self, line, timeout=10):
+        """Writes a line to stdin and returns the line that answers it."""
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+        return self.read_line(timeout)
 
     def check_alive(self):
         if self.process.poll() is not None:

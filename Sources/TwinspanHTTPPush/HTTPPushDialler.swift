@@ -28,8 +28,7 @@ struct HTTPPushDialler {
     ) -> NetworkDialler.Outcome<Opened> {
         let deadline = Deadline.after(timeout)
         let network = NetworkDialler(
-            Endpoint(host: fields.host, port: fields.port), speaking: "HTTP", timeout: timeout,
-            connectTimeout: connectTimeout)
+            fields.endpoint, speaking: "HTTP", timeout: timeout, connectTimeout: connectTimeout)
         let reached: NetworkDialler.Reached
         switch network.probe(until: deadline, control: control, wake: wake, observer: observer) {
         case .reached(let found): reached = found

@@ -1,6 +1,6 @@
-import AsyncHTTPClient
 // What an end of a connection means and which reaction it calls for. The reason words are stable; metrics and status
 // are built on them.
+import AsyncHTTPClient
 import NIOCore
 import NIOPosix
 import NIOSSL

@@ -32,8 +32,8 @@ public struct HTTPPushFields: Sendable {
         let key: Secret
     }
 
-    let host: String
-    let port: Int
+    /// The server, and the way to it.
+    let endpoint: Endpoint
     let usesTLS: Bool
     /// What every target's path is appended to; without a slash at its end.
     let basePath: String
@@ -63,8 +63,7 @@ public struct HTTPPushFields: Sendable {
         let settings = connection.specificConfig
         func text(_ key: Key) -> String? { settings[key.rawValue] }
 
-        host = connection.uri.host
-        port = connection.uri.port
+        endpoint = Endpoint(connection)
         usesTLS = connection.uri.scheme == HTTPPushFields.secureScheme
         var path = connection.uri.path[...]
         while path.last == "/" { path.removeLast() }
@@ -79,11 +78,14 @@ public struct HTTPPushFields: Sendable {
             text(.omitRequestBody).map { Set(HTTPPushFields.words($0)) } ?? HTTPPushFields.defaultMethodsWithoutBody
         let credentials = connection.credentials ?? JSONObject()
         clientCertificate = HTTPPushFields.clientCertificate(credentials)
-        authentication = HTTPPushFields.authentication(credentials, connection.uri)
+        authentication = HTTPPushFields.authentication(credentials, connection)
     }
 
+    /// The name in `uri`, which certificates are checked against.
+    var host: String { endpoint.host }
+    var port: Int { endpoint.port }
     /// `host:port`, for messages.
-    var peer: String { "\(host):\(port)" }
+    var peer: String { endpoint.peer }
 
     private static func clientCertificate(_ credentials: JSONObject) -> ClientCertificate? {
         guard credentials["type"]?.string == "client-cert", let certificate = credentials["cert"]?.string,
@@ -92,7 +94,7 @@ public struct HTTPPushFields: Sendable {
         return ClientCertificate(certificate: certificate, key: Secret(key))
     }
 
-    private static func authentication(_ credentials: JSONObject, _ uri: ConnectionURI) -> Authentication {
+    private static func authentication(_ credentials: JSONObject, _ connection: Connection) -> Authentication {
         switch credentials["type"]?.string {
         case "hmac":
             do throws(SigningFailure) {
@@ -103,11 +105,12 @@ public struct HTTPPushFields: Sendable {
                 return .unusable(error.message)
             }
         case "oauth-client-credentials", "oauth-password":
-            guard let settings = OAuthSettings(credentials) else {
+            guard let settings = OAuthSettings(credentials, of: connection) else {
                 return .unusable("The token endpoint is no URL.")
             }
             return .token(settings)
         default:
+            let uri = connection.uri
             guard uri.user != nil || uri.password != nil else { return .none }
             let login = "\(uri.user ?? ""):\(uri.password?.exposed ?? "")"
             return .basic(Secret("Basic " + Base64.encode(Array(login.utf8))))

@@ -7,13 +7,16 @@ import TwinspanProtocol
 /// The request for a token.
 struct OAuthSettings: Sendable {
     let endpoint: HTTPEndpoint
+    /// The way to it: under the same rules and through the same tunnel as the connection itself.
+    let place: Endpoint
     /// The body of the request; holds secrets.
     let form: Secret
 
     /// Nil when the endpoint is no URL.
-    init?(_ credentials: JSONObject) {
+    init?(_ credentials: JSONObject, of connection: Connection) {
         guard let endpoint = credentials["tokenEndpoint"]?.string.flatMap({ HTTPEndpoint($0) }) else { return nil }
         self.endpoint = endpoint
+        place = Endpoint(connection, host: endpoint.host, port: endpoint.port)
         let isPassword = credentials["type"]?.string == "oauth-password"
         var pairs: [(name: String, value: String)] = [
             ("grant_type", isPassword ? "password" : "client_credentials")

@@ -18,8 +18,7 @@ struct TokenFetch {
         let deadline = Deadline.after(timeout)
         let endpoint = settings.endpoint
         // The token endpoint's steps are part of one step of the session, so nobody is told of them.
-        let network = NetworkDialler(
-            Endpoint(host: endpoint.host, port: endpoint.port), speaking: "HTTP", timeout: timeout)
+        let network = NetworkDialler(settings.place, speaking: "HTTP", timeout: timeout)
         let reached: NetworkDialler.Reached
         switch network.probe(until: deadline, control: control, wake: wake, observer: Unobserved()) {
         case .reached(let found): reached = found

@@ -17,9 +17,10 @@ struct HTTPPushFieldsTests {
             sources: sources,
             targets: [
                 Target(
-                    address: try PlaceholderTemplate.parse(address), topics: [], authorizationContext: ["a:b"],
+                    address: try PlaceholderTemplate.parse(address, scope: .address), topics: [],
+                    authorizationContext: ["a:b"],
                     headerMapping: try headers.map {
-                        HeaderMapping(name: $0, template: try PlaceholderTemplate.parse("x"))
+                        HeaderMapping(name: $0, template: try PlaceholderTemplate.parse("x", scope: .headerMapping))
                     })
             ], specificConfig: settings, credentials: credentials)
     }

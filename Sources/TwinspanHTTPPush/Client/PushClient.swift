@@ -30,9 +30,12 @@ final class PushClient: Sendable {
     private let client: HTTPClient
     /// `https://host:port`, with the port that is dialled.
     private let origin: String
+    /// Held, because a tunnel stays only while somebody does.
+    private let reached: NetworkDialler.Reached
 
     init(_ settings: Settings, loops: EventLoops) {
         self.loops = loops
+        reached = settings.reached
         var configuration = HTTPClient.Configuration(
             tlsConfiguration: settings.tls, redirectConfiguration: .disallow,
             timeout: HTTPClient.Configuration.Timeout(connect: TimeAmount(settings.connectTimeout)))
@@ -65,8 +68,9 @@ final class PushClient: Sendable {
 
     /// Closes every connection. Returns at once; `whenDone` is told when nothing is left of them.
     func close(whenDone: @escaping @Sendable () -> Void) {
-        let loops = loops
+        let (loops, reached) = (loops, reached)
         client.shutdown().whenComplete { _ in
+            withExtendedLifetime(reached) {}
             loops.giveBack()
             whenDone()
         }
