@@ -42,7 +42,7 @@ extension AdapterScenario {
             let session = SessionThread(try harness.publisher(id: "flush", queue: queue, outcomes: outcomes))
             try session.awaitOpen()
             for payload in numbered(0..<2000) { try queue.offer(payload, to: address) }
-            try session.stop(grace: .seconds(5))
+            try session.stop(grace: harness.flushGrace)
             try require(outcomes.state.current.confirmed.count == 2000, "not all were confirmed")
             for payload in numbered(0..<2000) { try require(try collector.next() == payload, "not \(payload)") }
         },
