@@ -1,5 +1,5 @@
-// What the lint says about a Kafka connection (spec/connectivity-bindings.md §4.1), and about one of Eclipse Hono as it
-// was entered (§6). All problems at once, each with its place in the connection as a JSON pointer.
+// What the lint says about a Kafka connection (spec/connectivity-bindings.md §4.1), and about one of Eclipse Hono as
+// it was entered (§6). All problems at once, each with its place in the connection as a JSON pointer.
 public import TwinspanConnections
 import TwinspanExpressions
 

@@ -2,6 +2,7 @@
 import Testing
 import TwinspanConnections
 import TwinspanExpressions
+import TwinspanNetwork
 import TwinspanProtocol
 
 @testable import TwinspanKafka
