@@ -22,7 +22,6 @@ enum Adapters {
             }
         },
         BindingRules(types: [.amqp10]) { AMQP10Fields.diagnose($0) },
-        BindingRules(types: [.kafka]) { KafkaFields.diagnose($0) },
         TLSRules.rules,
         BindingRules(types: [.kafka], settings: KafkaFields.Key.allCases.map(\.rawValue)) { connection in
             KafkaFields.diagnose(connection)
