@@ -32,6 +32,7 @@ extension ConnectionSupervisor {
             let clock = environment.clock
             self.clock = clock
             claims = acks.claims
+            let connection = environment.hono.resolve(connection)
             self.connection = connection
             diversions = environment.diversions
             let engine = environment.engine

@@ -29,6 +29,8 @@ public struct SupervisorEnvironment: Sendable {
     public var inbox: InboxSettings
     /// How definitions that come over HTTP are read.
     public var reading = ConnectionReading.unavailable
+    /// Finds the Kafka connections that connections of Hono stand for.
+    public var hono = HonoResolution(HonoSettings())
     /// Encrypts secrets of connections in the store; nil stores them as they are.
     public var secrets: SecretsAtRest?
     /// The name of this process in status.

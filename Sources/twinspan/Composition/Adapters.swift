@@ -27,8 +27,11 @@ enum Adapters {
             types: [.httpPush], settings: HTTPPushFields.Key.allCases.map(\.rawValue), problems: HTTPPushFields.diagnose
         ),
         BindingRules(types: [.amqp10]) { AMQP10Fields.diagnose($0) },
-        BindingRules(types: [.kafka]) { KafkaFields.diagnose($0) },
         TLSRules.rules,
+        BindingRules(types: [.kafka], settings: KafkaFields.Key.allCases.map(\.rawValue)) { connection in
+            KafkaFields.diagnose(connection)
+        },
+        BindingRules(types: [.hono]) { KafkaFields.diagnoseHono($0) },
         BindingRules(types: [.amqp091], settings: AMQP091Fields.Key.allCases.map(\.rawValue)) { connection in
             AMQP091Fields.diagnose(connection)
         },

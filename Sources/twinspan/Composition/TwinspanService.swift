@@ -105,6 +105,7 @@ final class TwinspanService: Sendable {
                     bytes: configuration.inbox.bytes, attempts: configuration.inbox.attempts,
                     age: configuration.inbox.maxAge))
             environment.reading = Adapters.reading(hosts: configuration.hosts)
+            environment.hono = HonoResolution(configuration.hono)
             environment.secrets = try secrets()
             environment.instance = Self.hostName
             let fleet = ConnectionFleet(environment: environment)
