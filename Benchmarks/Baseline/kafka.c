@@ -131,6 +131,7 @@ struct source *source_open(const char *address, uint64_t window, bool is_group, 
     set(conf, "enable.auto.offset.store", "false");
     set(conf, "auto.offset.reset", "earliest");
     set(conf, "queued.max.messages.kbytes", "16384");
+    set(conf, "fetch.wait.max.ms", "10");  // the mock cluster waits it out, whatever comes meanwhile
     rd_kafka_conf_set_rebalance_cb(conf, rebalance);
     rd_kafka_conf_set_opaque(conf, self);
     self->handle = make(RD_KAFKA_CONSUMER, conf);
