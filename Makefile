@@ -2,8 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help run build test format test-tsan test-asan test-long fuzz random bench clean
 
-needed := libmosquitto-dev librabbitmq-dev libqpid-proton11-dev librdkafka-dev libssl-dev libyaml-dev libsqlite3-dev libcrypt-dev pkg-config
-for_tests := mosquitto mosquitto-clients sqlite3 gcc libc6-dev openssl libjavascriptcoregtk-4.1-0
+needed := libmosquitto-dev librabbitmq-dev libqpid-proton11-dev librdkafka-dev libssl-dev libssh-dev libyaml-dev libsqlite3-dev libcrypt-dev pkg-config
+for_tests := mosquitto mosquitto-clients sqlite3 gcc libc6-dev openssl openssh-server libjavascriptcoregtk-4.1-0 rabbitmq-server
 for_bench := mosquitto rabbitmq-server gcc libc6-dev libcjson-dev wrk python3 libjavascriptcoregtk-4.1-0 nodejs
 
 help: ## Show this list

@@ -47,6 +47,7 @@ let package = Package(
         .systemLibrary(name: "CQpidProton", providers: [.apt(["libqpid-proton11-dev"])]),
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CSSH", providers: [.apt(["libssh-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
@@ -92,7 +93,7 @@ let package = Package(
             swiftSettings: sharedSettings),
         .target(
             name: "TwinspanNetwork",
-            dependencies: ["TwinspanConnections", "TwinspanProtocol", "TwinspanJSON", "COpenSSL"],
+            dependencies: ["TwinspanConnections", "TwinspanProtocol", "TwinspanJSON", "COpenSSL", "CSSH"],
             swiftSettings: sharedSettings),
         .target(
             name: "TwinspanMQTT",

@@ -71,6 +71,8 @@ public final class TwinEngine: Sendable {
     let newestRecordID = Atomic<Int64>(0)
     /// Names of the readers of the journal that somebody works for.
     let readerClaims = Mutex<Set<String>>([])
+    /// Connections somebody works for whose places in logs are kept.
+    let positionClaims = Mutex<Set<ConnectionID>>([])
     let eventHeadersKept = Atomic<Bool>(false)
 
     public init(store: any TwinStore, clock: any EngineClock, settings: EngineSettings) {
@@ -127,6 +129,17 @@ public final class TwinEngine: Sendable {
 
     func overloaded<Response>(_ row: ErrorRow = ThingErrorTable.tooManyModifyingRequests) -> Outcome<Response> {
         Outcome(result: .failure(row.error()), ticket: ticket(0))
+    }
+
+    /// Why the calling thread may not queue a change; nil when it may.
+    func withoutRoom<Response>(
+        _ full: ErrorRow = ThingErrorTable.tooManyModifyingRequests, _ closed: ErrorRow = ThingErrorTable.unavailable
+    ) -> Outcome<Response>? {
+        switch queue.room {
+        case .free: nil
+        case .full: overloaded(full)
+        case .closed: refusedWhileClosed(closed)
+        }
     }
 
     func shardIndex(of id: ThingID) -> Int {

@@ -7,7 +7,7 @@ import TwinspanConnections
 final class Intake {
     /// The batch of the present turn, used again for every batch.
     let batch = MessageBatch()
-    /// Bytes of all PUBLISH packets received so far, as they came over the wire.
+    /// Bytes of all PUBLISH packets received so far, as they came over the wire but for the properties of MQTT 5.
     private(set) var bytesOnWire = 0
 
     private let filters: [(source: Int, filter: MQTTTopicFilter)]
@@ -28,12 +28,17 @@ final class Intake {
 
     /// Takes a message for every source that admits it, once per source. One that no source admits is left over from
     /// the session's earlier subscriptions: it is acknowledged with the batch and forgotten.
-    func receive(topic: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer, qos: UInt8, isRetained: Bool) {
+    func receive(
+        topic: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer, qos: UInt8, isRetained: Bool,
+        headers: [(name: String, value: String)] = []
+    ) {
         bytesOnWire += Intake.packetLength(topic: topic.count, payload: payload.count, qos: qos)
         var taken = -1
         for (source, filter) in filters where source != taken && filter.admits(topic) {
-            batch.append(address: topic, payload: payload, source: source, qos: qos, isRetained: isRetained)
+            batch.append(
+                address: topic, payload: payload, source: source, qos: qos, isRetained: isRetained, headers: headers)
             batchBytes += topic.count + payload.count
+            for header in headers { batchBytes += header.name.utf8.count + header.value.utf8.count }
             taken = source
         }
         if taken < 0, !hasReportedUnmatched {

@@ -37,7 +37,9 @@ final class MQTTConsumer: BrokerSession {
 
     private func serve(wake: WakeSignal, observer: any SessionObserver) -> SessionEnd {
         warnOnce(observer)
-        let dialler = MQTTDialler(fields: fields, clientID: fields.clientID, timeout: timing.dial, sendMaximum: 20)
+        let dialler = MQTTDialler(
+            fields: fields, clientID: fields.clientID, timeout: timing.dial, sendMaximum: 20,
+            sessionExpirySeconds: fields.sessionExpirySeconds)
         switch dialler.dial(control: control, wake: wake, observer: observer) {
         case .stopped: return .stopped
         case .failed(let failure): return .failed(failure)

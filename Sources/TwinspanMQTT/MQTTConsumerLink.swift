@@ -18,6 +18,8 @@ final class MQTTConsumerLink {
     private let control: SessionControl
     private let wake: WakeSignal
     private let intake: Intake
+    /// Ours, or that of the broker where it wants another.
+    private let keepAliveSeconds: Int
     private let keepAliveInterval: Duration
 
     /// Subscriptions without an answer: id of the SUBSCRIBE and its source.
@@ -41,10 +43,10 @@ final class MQTTConsumerLink {
         let intake = Intake(subscriptions: fields.subscriptions, limits: limits)
         self.intake = intake
         // Often enough for the library to keep its promise, rarely enough that an idle connection costs nothing.
-        keepAliveInterval = .seconds(
-            fields.keepAliveSeconds == 0 ? 60 : min(max(fields.keepAliveSeconds / 8, 1), 10))
-        handle.receiver = { topic, payload, qos, isRetained in
-            intake.receive(topic: topic, payload: payload, qos: qos, isRetained: isRetained)
+        keepAliveSeconds = handle.connectAnswer?.keepAliveSeconds ?? fields.keepAliveSeconds
+        keepAliveInterval = .seconds(keepAliveSeconds == 0 ? 60 : min(max(keepAliveSeconds / 8, 1), 10))
+        handle.receiver = { topic, payload, qos, isRetained, headers in
+            intake.receive(topic: topic, payload: payload, qos: qos, isRetained: isRetained, headers: headers)
         }
     }
 
@@ -73,7 +75,7 @@ final class MQTTConsumerLink {
                     let filters = subscription.filters.joined(separator: ", ")
                     return MQTTFailure.subscription(filter: filters, code: Int(error.code.rawValue), source: source)
                 }
-                return MQTTFailure.lost(error.code, step: .subscribe, text: nil)
+                return lost(error.code)
             }
         }
         subscribeDeadline = .after(timing.dial)
@@ -85,7 +87,7 @@ final class MQTTConsumerLink {
         while handle.wantsWrite {
             let code = handle.write()
             guard code == .success, handle.isOpen else {
-                return MQTTFailure.lost(code, step: .subscribe, text: nil)
+                return lost(code)
             }
             if !handle.wantsWrite || control.isStopping { break }
             if subscribeDeadline.hasPassed { return timeoutFailure }
@@ -106,7 +108,7 @@ final class MQTTConsumerLink {
             let source = unanswered.remove(at: index).source
             let filters = fields.subscriptions[source].filters
             for (filter, code) in zip(filters, answer.codes) where code >= 128 {
-                return MQTTFailure.subscription(filter: filter, code: code, source: source)
+                return MQTTFailure.subscription(filter: filter, code: code, source: source, version: fields.version)
             }
         }
         if unanswered.isEmpty { return open() }
@@ -148,9 +150,13 @@ final class MQTTConsumerLink {
             nextKeepAliveCheck = .after(keepAliveInterval)
         }
         guard code == .success, handle.isOpen else {
-            return .failed(MQTTFailure.lost(code, step: isOpen ? .serve : .subscribe, text: handle.errorText))
+            return .failed(lost(code))
         }
         return nil
+    }
+
+    private func lost(_ code: MosquittoCode) -> BrokerFailure {
+        handle.failure(code, at: isOpen ? .serve : .subscribe, clientID: fields.clientID)
     }
 
     /// Sleeps until there is something to do; returns whether the connection has something to say.
@@ -203,7 +209,7 @@ final class MQTTConsumerLink {
             let code = handle.write()
             let isSent = code == .success && handle.isOpen
             inlet.settled(batch, as: isSent ? .committed : .rejected)
-            return isSent ? nil : .failed(MQTTFailure.lost(code, step: .serve, text: nil))
+            return isSent ? nil : .failed(lost(code))
         case .failed(let failure):
             handle.release()
             inlet.settled(batch, as: .rejected)
@@ -223,8 +229,8 @@ final class MQTTConsumerLink {
     /// Waits for the commit, and meanwhile keeps the broker from thinking us dead.
     private func hold(_ ticket: Ticket, mayPing: Bool) -> HoldEnd {
         let limit = Deadline.after(timing.hold)
-        let pingInterval: Duration = .milliseconds(fields.keepAliveSeconds * 500)
-        var nextPing = fields.keepAliveSeconds == 0 ? Deadline.never : .after(pingInterval)
+        let pingInterval: Duration = .milliseconds(keepAliveSeconds * 500)
+        var nextPing = keepAliveSeconds == 0 ? Deadline.never : .after(pingInterval)
         while true {
             let slice = min(nextPing, control.stopDeadline ?? .never, limit, .after(holdSlice))
             switch inlet.settlement(of: ticket, patience: slice.remaining) {
@@ -234,7 +240,7 @@ final class MQTTConsumerLink {
             }
             if let deadline = control.stopDeadline, deadline.hasPassed { return .stopped }
             if limit.hasPassed { return .failed(BrokerFailure.storeStalled(after: timing.hold)) }
-            if isPeerGone { return .failed(MQTTFailure.lost(.connectionLost, step: .serve, text: nil)) }
+            if isPeerGone { return .failed(lost(.connectionLost)) }
             guard nextPing.hasPassed else { continue }
             guard mayPing, handle.sendPingPastQueue() else {
                 return .failed(BrokerFailure.storeStalled(after: pingInterval))

@@ -21,6 +21,8 @@ struct MQTTDialler {
     let timeout: Duration
     /// See `MosquittoHandle.Options`.
     let sendMaximum: Int
+    /// See `MosquittoHandle.Options`.
+    let sessionExpirySeconds: UInt32
     /// For the TCP connection alone; nil leaves it what the whole attempt has.
     var connectTimeout: Duration?
 
@@ -50,16 +52,23 @@ struct MQTTDialler {
         _ reached: NetworkDialler.Reached, until deadline: Deadline, control: SessionControl, wake: WakeSignal,
         observer: any SessionObserver
     ) -> Outcome {
+        observer.began(fields.tls == nil ? .authenticate : .tls)
+        var context: TLSContext?
+        if let settings = fields.tls {
+            do {
+                context = try TLSContext(settings)
+            } catch {
+                return .failed(error.failure)
+            }
+        }
         let handle: MosquittoHandle
         do {
-            handle = try MosquittoHandle(options: options)
+            handle = try MosquittoHandle(options: options(context))
         } catch {
             return .failed(MQTTFailure.setting(error, text: nil))
         }
-        observer.began(fields.usesTLS ? .tls : .authenticate)
-        // The library verifies the certificate against the very text it connects to, so with TLS it needs the name.
-        let host = fields.usesTLS && fields.validatesCertificates ? fields.host : reached.address.text
-        let (port, keepAlive) = (reached.port, fields.keepAliveSeconds)
+        // What has answered is dialled; the context knows the name that counts.
+        let (host, port, keepAlive) = (reached.address.text, reached.port, fields.keepAliveSeconds)
         let call = AbandonableCall.run(until: deadline, control: control, wake: wake) {
             handle.adopt()
             return handle.connect(host: host, port: port, keepAliveSeconds: keepAlive)
@@ -68,38 +77,39 @@ struct MQTTDialler {
         case .finished(let code):
             handle.adopt()
             guard code == .success else {
+                if let context, code == .tls || code == .tlsHandshake {
+                    return .failed(NetworkFailure.tls(peer: peer, text: handle.errorText, context: context))
+                }
                 let failure = MQTTFailure.connect(
                     code, peer: peer, text: handle.errorText, errorNumber: handle.connectErrorNumber)
                 return .failed(failure)
             }
-            return awaitAnswer(on: handle, until: deadline, control: control, wake: wake, observer: observer)
+            return awaitAnswer(on: handle, context, until: deadline, control: control, wake: wake, observer: observer)
         case .timedOut: return .failed(network.timedOut(at: .connect))
         case .stopped: return .stopped
         case .unavailable: return .failed(NetworkFailure.exhausted)
         }
     }
 
-    private var options: MosquittoHandle.Options {
+    private func options(_ context: TLSContext?) -> MosquittoHandle.Options {
         MosquittoHandle.Options(
-            clientID: clientID, isCleanSession: fields.isCleanSession, user: fields.user,
+            version: fields.version, clientID: clientID, isCleanSession: fields.isCleanSession, user: fields.user,
             password: fields.password?.exposed,
             will: fields.will.map {
                 MosquittoHandle.Will(topic: $0.topic, message: $0.message, qos: $0.qos, isRetained: $0.isRetained)
             },
-            tls: fields.usesTLS
-                ? MosquittoHandle.TLS(
-                    trustedCertificates: fields.trustedCertificates,
-                    validatesCertificates: fields.validatesCertificates) : nil,
-            sendMaximum: sendMaximum)
+            tls: context, sendMaximum: sendMaximum, receiveMaximum: fields.receiveMaximum,
+            sessionExpirySeconds: sessionExpirySeconds)
     }
 
     // MARK: CONNACK
 
     private func awaitAnswer(
-        on handle: MosquittoHandle, until deadline: Deadline, control: SessionControl, wake: WakeSignal,
+        on handle: MosquittoHandle, _ context: TLSContext?, until deadline: Deadline, control: SessionControl,
+        wake: WakeSignal,
         observer: any SessionObserver
     ) -> Outcome {
-        var step: SessionStep = fields.usesTLS ? .tls : .authenticate
+        var step: SessionStep = context == nil ? .authenticate : .tls
         while true {
             if step == .tls, handle.isOpen, handle.isSecured {
                 if let version = handle.securityVersion { observer.noted(.tls, version) }
@@ -119,25 +129,47 @@ struct MQTTDialler {
             if descriptors[0].revents & ~Int16(POLLOUT) != 0 { code = handle.read() }
             // CONNACK is judged by its own code: what the loop returns after a refusal is not the reason for it.
             if let answer = handle.connectAnswer {
-                guard answer.code == 0 else {
-                    return .failed(
-                        MQTTFailure.refusal(code: answer.code, clientID: clientID, user: fields.user))
-                }
+                guard answer.code == 0 else { return .failed(refusal(answer)) }
+                note(answer, observer)
                 handle.silence()
                 return .connected(handle)
             }
             if code == .success, handle.isOpen, handle.wantsWrite { code = handle.write() }
-            guard code == .success, handle.isOpen else { return .failed(failure(code, at: step, handle: handle)) }
+            guard code == .success, handle.isOpen else { return .failed(failure(code, at: step, handle, context)) }
         }
     }
 
-    private func failure(_ code: MosquittoCode, at step: SessionStep, handle: MosquittoHandle) -> BrokerFailure {
-        let isTLSFailure = step == .tls || code == .tls || code == .tlsHandshake
-        if fields.usesTLS, isTLSFailure || handle.errorText?.contains("OpenSSL") == true {
-            return NetworkFailure.tls(peer: peer, text: handle.errorText)
+    private func refusal(_ answer: MosquittoHandle.ConnectAnswer) -> BrokerFailure {
+        switch fields.version {
+        case .v311: MQTTFailure.refusal(code: answer.code, clientID: clientID, user: fields.user)
+        case .v5:
+            MQTTFailure.refusal(
+                reasonCode: answer.code, words: answer.reason, otherServer: answer.otherServer, clientID: clientID,
+                user: fields.user)
         }
-        var failure = MQTTFailure.lost(code, step: step, text: handle.errorText)
-        if failure.reason == "connection-lost" {
+    }
+
+    /// Tells where the broker has decided otherwise than we asked.
+    private func note(_ answer: MosquittoHandle.ConnectAnswer, _ observer: any SessionObserver) {
+        if let seconds = answer.keepAliveSeconds {
+            observer.noted(.authenticate, "the broker sets the keep-alive to \(seconds) s")
+        }
+        if let seconds = answer.sessionExpirySeconds, seconds < sessionExpirySeconds {
+            observer.noted(
+                .authenticate, "the broker keeps the session for only \(seconds) s after the connection has ended")
+        }
+    }
+
+    private func failure(
+        _ code: MosquittoCode, at step: SessionStep, _ handle: MosquittoHandle, _ context: TLSContext?
+    ) -> BrokerFailure {
+        let isTLSFailure = step == .tls || code == .tls || code == .tlsHandshake
+        // With TLS 1.3 a server says only after the handshake that it wants a client certificate.
+        if let context, isTLSFailure || context.alert != nil {
+            return NetworkFailure.tls(peer: peer, text: handle.errorText, context: context)
+        }
+        var failure = handle.failure(code, at: step, clientID: clientID)
+        if handle.disconnectCode == nil, failure.reason == "connection-lost" {
             failure.reaction = .backOff
             failure.message = "\(peer) closed the connection without answering CONNECT."
             failure.hint = "look into the broker's log; check whether it expects TLS (ssl://) on this port"

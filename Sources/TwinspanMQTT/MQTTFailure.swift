@@ -64,17 +64,25 @@ enum MQTTFailure {
     }
 
     /// A filter of a source was refused by the broker (codes of SUBACK from 128), or by the library.
-    static func subscription(filter: String, code: Int, source: Int) -> BrokerFailure {
+    static func subscription(
+        filter: String, code: Int, source: Int, version: MQTTFields.Version = .v311
+    ) -> BrokerFailure {
         guard code >= 128 else {
             return BrokerFailure(
                 step: .subscribe, reaction: .misconfigured, reason: "subscription-refused",
                 message: "The subscription '\(filter)' of source \(source + 1) is not valid (code \(code)).",
                 hint: "write '#' only as the last level, and '+' only as a whole level", sourceIndex: source)
         }
+        // With MQTT 5 the broker says why. A quota may have room, and a packet id be free, another time.
+        let mayPass = version == .v5 && (code == 151 || code == 145)
+        let why = version == .v5 ? ": \(phrase(code))" : " (code \(code))"
+        let hint =
+            version == .v5 && [143, 158, 161, 162].contains(code)
+            ? "subscribe to what this broker supports" : "check the broker's access rules for this user"
         return BrokerFailure(
-            step: .subscribe, reaction: .misconfigured, reason: "subscription-refused",
-            message: "The broker refused the subscription '\(filter)' of source \(source + 1) (code \(code)).",
-            hint: "check the broker's access rules for this user", sourceIndex: source)
+            step: .subscribe, reaction: mayPass ? .backOff : .misconfigured, reason: "subscription-refused",
+            message: "The broker refused the subscription '\(filter)' of source \(source + 1)\(why).", hint: hint,
+            sourceIndex: source)
     }
 
     /// The connection ended during `step`.
@@ -97,7 +105,7 @@ enum MQTTFailure {
             return BrokerFailure(
                 step: step, reaction: .backOff, reason: "protocol",
                 message: "The connection was closed because \(code.phrase)" + quoted(text) + ".",
-                hint: "check that an MQTT 3.1.1 broker listens there")
+                hint: "check that an MQTT broker listens there")
         default: return library(code, step: step, text: text)
         }
     }

@@ -26,17 +26,21 @@ extension MQTTFields {
 
     /// All problems of a connection, in the order of its fields.
     public static func diagnose(_ connection: Connection) -> [Problem] {
-        var problems = diagnoseURI(connection.uri)
+        let version: Version = connection.type == .mqtt5 ? .v5 : .v311
+        var problems = diagnoseURI(connection.uri, version)
+        if version == .v5, connection.clientCount > 1 {
+            problems.append(Problem(path: "/clientCount", text: oneClient("clientCount"), hint: share, isWarning: true))
+        }
         for (index, source) in connection.sources.enumerated() {
-            problems += diagnose(source, path: "/sources/\(index)")
+            problems += diagnose(source, version, path: "/sources/\(index)")
         }
         for (index, target) in connection.targets.enumerated() {
-            problems += diagnose(target, path: "/targets/\(index)")
+            problems += diagnose(target, version, path: "/targets/\(index)")
         }
-        return problems + diagnoseSettings(connection.specificConfig) + diagnoseSession(connection)
+        return problems + diagnoseSettings(connection.specificConfig, version) + diagnoseSession(connection)
     }
 
-    private static func diagnoseURI(_ uri: ConnectionURI) -> [Problem] {
+    private static func diagnoseURI(_ uri: ConnectionURI, _ version: Version) -> [Problem] {
         var problems: [Problem] = []
         if !secureSchemes.contains(uri.scheme), !plainSchemes.contains(uri.scheme) {
             problems.append(
@@ -44,14 +48,14 @@ extension MQTTFields {
                     path: "/uri", text: "The scheme '\(uri.scheme)' is not one of MQTT.",
                     hint: "use tcp://host:port, or ssl://host:port for TLS"))
         }
-        if uri.user == nil, uri.password != nil {
+        if version == .v311, uri.user == nil, uri.password != nil {
             problems.append(
                 Problem(path: "/uri", text: "MQTT 3.1.1 has no password without a user name.", hint: "name the user"))
         }
         return problems
     }
 
-    private static func diagnose(_ source: Source, path: String) -> [Problem] {
+    private static func diagnose(_ source: Source, _ version: Version, path: String) -> [Problem] {
         var problems: [Problem] = []
         for (index, address) in source.addresses.enumerated() {
             guard let reason = MQTTTopic.problem(inFilter: address) else { continue }
@@ -65,13 +69,17 @@ extension MQTTFields {
                     path: "\(path)/qos", text: "QoS 2 is subscribed as QoS 1: a crash could lose QoS 2 messages.",
                     hint: "say 1; a message may then arrive twice, which the twin does not mind", isWarning: true))
         }
-        if source.consumerCount > 1 {
+        if source.consumerCount > 1, version == .v5 {
+            problems.append(
+                Problem(
+                    path: "\(path)/consumerCount", text: oneClient("consumerCount"), hint: share, isWarning: true))
+        } else if source.consumerCount > 1 {
             problems.append(
                 Problem(
                     path: "\(path)/consumerCount", text: "Consumer count limited to 1 for MQTT 3.1.1.",
                     hint: "remove it; one client reads everything anyway"))
         }
-        for mapping in source.headerMapping {
+        for mapping in source.headerMapping where version == .v311 {
             let placeholders = mapping.template.placeholders
             guard let foreign = placeholders.first(where: { !sourceHeaders.contains($0) }) else { continue }
             problems.append(
@@ -83,15 +91,15 @@ extension MQTTFields {
         if let reply = source.replyTarget {
             let replyPath = "\(path)/replyTarget"
             problems += diagnoseTopic(reply.address, path: "\(replyPath)/address")
-            problems += diagnoseOutgoing(reply.headerMapping, path: replyPath)
+            problems += diagnoseOutgoing(reply.headerMapping, version, path: replyPath)
         }
         return problems
     }
 
-    private static func diagnose(_ target: Target, path: String) -> [Problem] {
+    private static func diagnose(_ target: Target, _ version: Version, path: String) -> [Problem] {
         diagnoseTopic(target.address, path: "\(path)/address")
             + diagnoseQoS(target.qos, of: "Target", named: target.address.text, path: path)
-            + diagnoseOutgoing(target.headerMapping, path: path)
+            + diagnoseOutgoing(target.headerMapping, version, path: path)
     }
 
     private static func diagnoseQoS(_ qos: Int?, of kind: String, named name: String, path: String) -> [Problem] {
@@ -118,8 +126,12 @@ extension MQTTFields {
         return [Problem(path: path, text: "The provided topic '\(address.text)' is not valid: \(reason).")]
     }
 
-    private static func diagnoseOutgoing(_ mappings: [HeaderMapping], path: String) -> [Problem] {
-        mappings.compactMap { mapping in
+    /// MQTT 5 carries any header.
+    private static func diagnoseOutgoing(
+        _ mappings: [HeaderMapping], _ version: Version, path: String
+    ) -> [Problem] {
+        guard version == .v311 else { return [] }
+        return mappings.compactMap { mapping in
             guard !headerNames.contains(mapping.name) else { return nil }
             return Problem(
                 path: "\(path)/headerMapping/\(pointerToken(mapping.name))",
@@ -128,7 +140,7 @@ extension MQTTFields {
         }
     }
 
-    private static func diagnoseSettings(_ settings: [String: String]) -> [Problem] {
+    private static func diagnoseSettings(_ settings: [String: String], _ version: Version) -> [Problem] {
         var problems: [Problem] = []
         func check(_ key: Key, _ problem: (String) -> (text: String, hint: String?)?) {
             guard let value = settings[key.rawValue], let found = problem(value) else { return }
@@ -140,6 +152,16 @@ extension MQTTFields {
         check(.keepAlive) { value in
             guard keepAliveSeconds(value) == nil else { return nil }
             return ("The keep-alive '\(value)' is not valid.", "use 0 for none, or a duration from 5s to 65535s")
+        }
+        check(.receiveMaximum) { value in
+            guard version == .v5 else { return nil }
+            return receiveMaximum(value) == nil ? ("'\(value)' is not a receive maximum.", "use 1 to 65535") : nil
+        }
+        if version == .v311, settings[Key.receiveMaximum.rawValue] != nil {
+            problems.append(
+                Problem(
+                    path: "/specificConfig/receiveMaximum", text: "MQTT 3.1.1 has no receive maximum.",
+                    hint: "use 'connectionType: mqtt-5', or remove it", isWarning: true))
         }
         check(.reconnectForRedeliveryDelay) { value in
             milliseconds(value) == nil ? ("'\(value)' is not a duration.", "write it as 2s or 500ms") : nil
@@ -193,6 +215,11 @@ extension MQTTFields {
                 hint: isClean ? "remove cleanSession" : "give the client an id", isWarning: true))
         return problems
     }
+
+    private static func oneClient(_ field: String) -> String {
+        "'\(field)' has no effect: one client reads everything, in order."
+    }
+    private static let share = "remove it; to share the work, read '$share/<group>/<filter>' in several connections"
 
     /// The only headers MQTT 3.1.1 messages are given.
     private static let headerNames = ["mqtt.topic", "mqtt.qos", "mqtt.retain"]

@@ -2,6 +2,7 @@
 // (spec/connectivity-bindings.md §1.2), read once. Reading never fails: a value that `diagnose` reports is replaced by
 // its default here, so that a connection which came past the lint still has defined behaviour.
 public import TwinspanConnections
+public import TwinspanNetwork
 import TwinspanProtocol
 
 /// Settings of an MQTT connection.
@@ -15,10 +16,17 @@ public struct MQTTFields: Sendable {
         case reconnectForRedelivery
         case reconnectForRedeliveryDelay
         case keepAlive
+        /// MQTT 5 only.
+        case receiveMaximum
         case lastWillTopic
         case lastWillQos
         case lastWillRetain
         case lastWillMessage
+    }
+
+    /// The versions of MQTT, each a connection type of its own.
+    public enum Version: Sendable {
+        case v311, v5
     }
 
     /// The message a broker sends when a client vanishes without saying goodbye.
@@ -38,12 +46,11 @@ public struct MQTTFields: Sendable {
         public var qos: UInt8
     }
 
+    public var version: Version
     public var host: String
     public var port: Int
-    public var usesTLS: Bool
-    public var validatesCertificates: Bool
-    /// PEM bundle; nil means the system's certificates.
-    public var trustedCertificates: String?
+    /// Nil for a plain connection.
+    public var tls: TLSSettings?
     public var user: String?
     public var password: Secret?
     /// The consumer's id; empty asks the broker for one.
@@ -53,6 +60,9 @@ public struct MQTTFields: Sendable {
     public var isCleanSession: Bool
     /// 0 (off) or 5…65535. The library takes no less than 5.
     public var keepAliveSeconds: Int
+    /// The most messages the broker sends before it has heard of the commit of one: how much is under way while a
+    /// batch is being committed. 1…65535, of QoS 1; MQTT 5 only, with 3.1.1 it is the broker's choice.
+    public var receiveMaximum: Int
     public var will: Will?
     /// One per source.
     public var subscriptions: [Subscription]
@@ -64,17 +74,20 @@ public struct MQTTFields: Sendable {
     static let defaultKeepAliveSeconds = 60
     /// Limits of a keep-alive that is not off: the library's and those of the field's 16 bits.
     static let keepAliveSecondsRange = 5...65_535
+    /// A whole batch fits, and the next one begins to arrive.
+    static let defaultReceiveMaximum = 500
+    /// How long an MQTT 5 broker keeps a session with `cleanSession` (spec §1.2), in seconds.
+    static let cleanSessionExpirySeconds: UInt32 = 60
 
     /// Reads the settings of a connection.
     public init(_ connection: Connection) {
         let settings = connection.specificConfig
         func text(_ key: Key) -> String? { settings[key.rawValue] }
 
+        version = connection.type == .mqtt5 ? .v5 : .v311
         host = connection.uri.host
         port = connection.uri.port
-        usesTLS = MQTTFields.secureSchemes.contains(connection.uri.scheme)
-        validatesCertificates = connection.validatesCertificates
-        trustedCertificates = connection.trustedCertificates
+        tls = TLSSettings(connection)
         user = connection.uri.user
         password = connection.uri.password
         let id = text(.clientID) ?? connection.id.text
@@ -83,6 +96,7 @@ public struct MQTTFields: Sendable {
         publisherID = text(.publisherID).flatMap { $0 == id ? nil : $0 } ?? derived
         isCleanSession = text(.cleanSession).flatMap(MQTTFields.flag) ?? false
         keepAliveSeconds = MQTTFields.keepAliveSeconds(text(.keepAlive)) ?? MQTTFields.defaultKeepAliveSeconds
+        receiveMaximum = text(.receiveMaximum).flatMap(MQTTFields.receiveMaximum) ?? MQTTFields.defaultReceiveMaximum
         will = text(.lastWillTopic).flatMap { topic in
             guard MQTTTopic.problem(inName: topic) == nil else { return nil }
             return Will(
@@ -103,6 +117,12 @@ public struct MQTTFields: Sendable {
         let seconds = (milliseconds + 999) / 1000
         return seconds == 0 || keepAliveSecondsRange.contains(seconds) ? seconds : nil
     }
+
+    /// How long a broker of MQTT 5 keeps the consumer's session; `UInt32.max` is for ever, as with MQTT 3.1.1.
+    var sessionExpirySeconds: UInt32 { isCleanSession ? MQTTFields.cleanSessionExpirySeconds : .max }
+
+    /// 1…65535; nil for a text that is not valid.
+    static func receiveMaximum(_ text: String) -> Int? { UInt16(text).flatMap { $0 > 0 ? Int($0) : nil } }
 
     /// `true` or `false`.
     static func flag(_ text: String) -> Bool? { Bool(text) }

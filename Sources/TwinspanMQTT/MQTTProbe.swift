@@ -22,11 +22,10 @@ struct MQTTProbe {
         own.will = nil
         let dialler = MQTTDialler(
             fields: own, clientID: "twinspan-\(UInt64.random(in: .min ... .max))", timeout: timeout, sendMaximum: 1,
-            connectTimeout: connectTimeout)
+            sessionExpirySeconds: 0, connectTimeout: connectTimeout)
         switch dialler.dial(control: control, wake: wake, observer: observer) {
         case .stopped: return .stopped
-        case .failed(let failure):
-            return .failed(failure.step == .tls ? explained(failure, until: deadline, control, wake) : failure)
+        case .failed(let failure): return .failed(failure)
         case .connected(let handle):
             defer { handle.release() }
             if let failure = subscribe(handle, until: deadline, observer: observer) { return .failed(failure) }
@@ -42,28 +41,6 @@ struct MQTTProbe {
     private static let limitHint =
         "while this service is away the broker keeps messages for it only within its own limits: Mosquitto 1,000 per "
         + "session unless max_queued_messages says otherwise, and it drops the rest without an error"
-
-    /// Finds out what is wrong with the certificate, which the library does not say.
-    private func explained(
-        _ failure: BrokerFailure, until deadline: Deadline, _ control: SessionControl, _ wake: WakeSignal
-    ) -> BrokerFailure {
-        let fields = fields
-        let patience = connectTimeout
-        let call = AbandonableCall.run(until: deadline, control: control, wake: wake) { () -> TLSInspection.Finding? in
-            // One that resolves no longer leaves the failure as it is.
-            guard case .success(let addresses) = HostAddress.resolve(fields.host, port: fields.port) else { return nil }
-            for address in addresses {
-                let inspection = TLSInspection(
-                    host: fields.host, address: address, trustedCertificates: fields.trustedCertificates,
-                    patience: patience)
-                if let finding = inspection.run() { return finding }
-            }
-            return nil
-        }
-        guard fields.validatesCertificates, case .finished(let finding?) = call else { return failure }
-        return NetworkFailure.certificate(
-            finding, host: fields.host, hasAuthority: fields.trustedCertificates != nil)
-    }
 
     /// Asks for what the sources read, with QoS 0: the broker then keeps nothing for us. Shared subscriptions are left
     /// out, because messages would come here instead of to whoever shares them.
@@ -99,11 +76,12 @@ struct MQTTProbe {
                 guard let index = unanswered.firstIndex(where: { $0.id == answer.id }) else { continue }
                 let asked = unanswered.remove(at: index)
                 for (filter, code) in zip(asked.filters, answer.codes) where code >= 128 {
-                    return MQTTFailure.subscription(filter: filter, code: code, source: asked.source)
+                    return MQTTFailure.subscription(
+                        filter: filter, code: code, source: asked.source, version: fields.version)
                 }
             }
             guard code == .success, handle.isOpen || unanswered.isEmpty else {
-                return MQTTFailure.lost(code, step: .subscribe, text: handle.errorText)
+                return handle.failure(code, at: .subscribe, clientID: fields.clientID)
             }
         }
         return nil

@@ -11,16 +11,19 @@ final class MQTTPublisher: BrokerSession {
     private let queue: OutboundQueue
     private let outcomes: any PublishOutcomes
     private let timing: MQTTBrokerClient.Timing
+    private let keepsKnownHeaders: Bool
     private let control = SessionControl()
     private let takeover = Mutex(TakeoverWatch())
 
     init(
-        fields: MQTTFields, queue: OutboundQueue, outcomes: any PublishOutcomes, timing: MQTTBrokerClient.Timing
+        fields: MQTTFields, queue: OutboundQueue, outcomes: any PublishOutcomes, timing: MQTTBrokerClient.Timing,
+        keepsKnownHeaders: Bool
     ) {
         self.fields = fields
         self.queue = queue
         self.outcomes = outcomes
         self.timing = timing
+        self.keepsKnownHeaders = keepsKnownHeaders
     }
 
     func stop(grace: Duration) { control.stop(grace: grace) }
@@ -38,7 +41,7 @@ final class MQTTPublisher: BrokerSession {
         publisherFields.isCleanSession = true
         let dialler = MQTTDialler(
             fields: publisherFields, clientID: fields.publisherID, timeout: timing.dial,
-            sendMaximum: PublishWindow.maximumCount)
+            sendMaximum: PublishWindow.maximumCount, sessionExpirySeconds: 0)
         switch dialler.dial(control: control, wake: wake, observer: observer) {
         case .stopped: return .stopped
         case .failed(let failure): return .failed(failure)
@@ -48,8 +51,8 @@ final class MQTTPublisher: BrokerSession {
             observer.opened()
             queue.onWake { wake.wake() }
             let link = MQTTPublisherLink(
-                handle: handle, keepAliveSeconds: fields.keepAliveSeconds, queue: queue, outcomes: outcomes,
-                control: control, wake: wake)
+                handle: handle, fields: fields, keepsKnownHeaders: keepsKnownHeaders, queue: queue,
+                outcomes: outcomes, control: control, wake: wake)
             let end = link.serve()
             queue.onWake(nil)
             handle.release()

@@ -47,7 +47,7 @@ public final class AbandonableCall<Value: Sendable>: Sendable {
 }
 
 /// Starts a detached thread; false when the system has none left.
-private func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
+func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
     final class Box {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }

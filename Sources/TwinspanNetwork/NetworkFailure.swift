@@ -85,8 +85,48 @@ public enum NetworkFailure {
             return failure(
                 "certificate-host", "The certificate is for \(owners), not '\(host)'.",
                 "use the name in the certificate as host in 'uri', or give the server a certificate for this name")
+        case .revoked:
+            return failure(
+                "certificate-revoked", "The certificate of '\(host)' has been revoked.",
+                "give the server a new certificate")
         }
     }
+
+    /// The TLS handshake failed, and the context it was made with may know why.
+    ///
+    /// - Parameter text: the library's own words.
+    public static func tls(peer: String, text: String?, context: TLSContext) -> BrokerFailure {
+        let settings = context.settings
+        if let problem = context.problem {
+            var failure = certificate(
+                problem.finding, host: settings.serverName, hasAuthority: settings.trustedCertificates != nil)
+            if problem.depth > 0 {
+                failure.message += " It is about '\(problem.subject)' in its chain (\(problem.depth) above)."
+            }
+            return failure
+        }
+        guard let alert = context.alert, alert.concernsClientCertificate else {
+            return tls(peer: peer, text: context.alert?.text ?? text)
+        }
+        let isPresent = settings.clientCertificate != nil
+        return BrokerFailure(
+            step: .tls, reaction: .misconfigured, reason: "certificate-client",
+            message: isPresent
+                ? "\(peer) refused the client's certificate (\(alert.text))."
+                : "\(peer) asks for a client certificate (\(alert.text)).",
+            hint: isPresent
+                ? "check 'credentials': whether the broker trusts who signed 'cert', and when it expires"
+                : "add credentials: {type: client-cert, cert: …, key: …}")
+    }
+
+    /// The configuration forbids the host (spec/connectivity.md §9.2).
+    public static func blocked(_ problem: String) -> BrokerFailure {
+        BrokerFailure(
+            step: .resolve, reaction: .misconfigured, reason: blockedReason, message: problem + ".",
+            hint: "see 'blockedHosts' in twinspan.yaml")
+    }
+
+    static let blockedReason = "blocked-host"
 
     /// The process has no descriptors or threads left.
     public static let exhausted = BrokerFailure(

@@ -10,7 +10,7 @@ enum Schema: String, CaseIterable {
     case twins
 
     /// The newest version this program knows.
-    static let version = 3
+    static let version = 4
 
     /// Bytes of a page. A commit appends to the journal and writes at least one page, so small ones halve what goes to
     /// the disk at one message per commit; rows are written many at a time and like larger ones (ARCHITECTURE.md).
@@ -51,6 +51,7 @@ enum Schema: String, CaseIterable {
         migrator.registerMigration("v2") { db in try db.execute(sql: "ALTER TABLE thing ADD COLUMN metadata BLOB") }
         // Both files share the number; only the journal has changed.
         migrator.registerMigration("v3") { _ in }
+        migrator.registerMigration("v4") { _ in }
         return migrator
     }
 
@@ -70,8 +71,19 @@ enum Schema: String, CaseIterable {
         // The whole metadata of a thing where the event has changed it; NULL where it has not.
         migrator.registerMigration("v2") { db in try db.execute(sql: "ALTER TABLE journal ADD COLUMN metadata BLOB") }
         migrator.registerMigration("v3") { db in try db.execute(sql: recordTables) }
+        migrator.registerMigration("v4") { db in try db.execute(sql: positionTables) }
         return migrator
     }
+
+    /// Places in brokers' logs, and which payloads their transport calls bytes.
+    private static let positionTables = """
+        CREATE TABLE log_position (
+            connection TEXT NOT NULL, reader BLOB NOT NULL, topic BLOB NOT NULL, partition INTEGER NOT NULL,
+            next INTEGER NOT NULL, claimed INTEGER NOT NULL,
+            PRIMARY KEY (connection, reader, topic, partition)) WITHOUT ROWID;
+        ALTER TABLE inbox ADD COLUMN binary INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE dead_letter ADD COLUMN binary INTEGER NOT NULL DEFAULT 0;
+        """
 
     /// What is stored beside events. `position` has one row: the newest sequence that records have used and how many
     /// they have used, how far the journal is trimmed and how many records that were, and the greatest record id.

@@ -16,6 +16,7 @@ extension ConnectionSupervisor {
         let durables: [DurableTarget]
         private let connection: Connection
         private let diversions: DiversionBoard
+        private let engine: TwinEngine
         private let clock: any EngineClock
         private let claims: AckClaims
         private let doorway = Doorway()
@@ -34,6 +35,7 @@ extension ConnectionSupervisor {
             self.connection = connection
             diversions = environment.diversions
             let engine = environment.engine
+            self.engine = engine
             guard let adapter = environment.adapters[connection.type] else {
                 (consumer, publisher, targets, durables, inbox) = (nil, nil, nil, [], nil)
                 return
@@ -98,6 +100,7 @@ extension ConnectionSupervisor {
             if connection.isDiversionTarget { targets?.join(diversions, as: id) }
             publisher?.start(name: "pub \(id)")
             inbox?.start()
+            if consumer != nil { engine.claimPositions(of: id) }
             consumer?.start(name: "sub \(id)")
         }
 
@@ -118,6 +121,7 @@ extension ConnectionSupervisor {
 
         /// Waits for the end of the way out; what was confirmed until then is not sent again.
         func joinPublisher() {
+            engine.releasePositions(of: connection.id)
             publisher?.join()
             for durable in durables { durable.finish() }
         }

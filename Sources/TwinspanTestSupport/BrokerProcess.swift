@@ -12,6 +12,8 @@ public final class BrokerProcess: @unchecked Sendable {
         public var isPersistent = false
         /// Host name of a certificate with which the broker speaks TLS; nil means it does not.
         public var tlsHost: String?
+        /// Whether clients have to show a certificate of the same authority.
+        public var requiresClientCertificate = false
         /// Whether that certificate was valid until yesterday.
         public var isCertificateExpired = false
         /// Further lines of the configuration file.
@@ -50,6 +52,9 @@ public final class BrokerProcess: @unchecked Sendable {
         ]
         if let certificate {
             lines += ["certfile \(certificate.certificatePath)", "keyfile \(certificate.keyPath)"]
+            if settings.requiresClientCertificate {
+                lines += ["cafile \(certificate.authorityPath)", "require_certificate true"]
+            }
         }
         if settings.isPersistent { lines += ["persistence true", "persistence_location \(directory)/"] }
         if !settings.users.isEmpty {

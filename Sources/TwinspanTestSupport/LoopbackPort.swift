@@ -1,5 +1,5 @@
 // Ports and plain listeners on the loopback interface.
-import Glibc
+import Foundation
 import Synchronization
 
 /// Finds ports on 127.0.0.1.
@@ -24,6 +24,19 @@ public enum LoopbackPort {
         guard let descriptor = try? connect(to: port) else { return false }
         close(descriptor)
         return true
+    }
+
+    /// Whether somebody listens on a port, found out without connecting.
+    public static func isTaken(_ port: Int) -> Bool {
+        // An unreadable table reads as empty; whoever waits then fails at the end of its time.
+        let table = (try? String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)) ?? ""
+        let digits = String(port, radix: 16, uppercase: true)
+        let local = ":" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+        return table.split(separator: "\n").contains { line in
+            let fields = line.split(separator: " ")
+            // State 0A is listening.
+            return fields.count > 3 && fields[1].hasSuffix(local) && fields[3] == "0A"
+        }
     }
 
     /// A connected socket.

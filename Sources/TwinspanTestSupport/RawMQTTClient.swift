@@ -1,4 +1,4 @@
-// A small MQTT 3.1.1 client on a blocking socket, for the tests' side of a broker. It shares no code with the adapter,
+// A small MQTT client, 3.1.1 or 5, on a blocking socket, for the tests' side of a broker. It shares no code with the adapter,
 // so that the two cannot agree on a mistake.
 import Glibc
 
@@ -11,38 +11,49 @@ public final class RawMQTTClient {
         public var qos: UInt8
         public var isRetained: Bool
         public var isDuplicate: Bool
+        /// Of MQTT 5.
+        public var properties: [RawMQTTProperty] = []
     }
 
     private let descriptor: Int32
     private var buffer: [UInt8] = []
     private var lastID: UInt16 = 0
     private var inbox: [Message] = []
+    private let isV5: Bool
 
     /// Connects. Throws if the broker refuses or does not answer within five seconds.
-    public init(port: Int, clientID: String, isClean: Bool = true, user: String? = nil, password: String? = nil) throws
-    {
+    public init(
+        port: Int, clientID: String, isClean: Bool = true, user: String? = nil, password: String? = nil,
+        isV5: Bool = false
+    ) throws {
+        self.isV5 = isV5
         descriptor = try LoopbackPort.connect(to: port)
         var timeout = timeval(tv_sec: 5, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         var flags: UInt8 = isClean ? 2 : 0
         if user != nil { flags |= 0x80 }
         if password != nil { flags |= 0x40 }
-        var body = RawMQTTClient.text("MQTT") + [4, flags, 0, 60] + RawMQTTClient.text(clientID)
+        var body = RawMQTTClient.text("MQTT") + [isV5 ? 5 : 4, flags, 0, 60] + (isV5 ? [0] : [])
+        body += RawMQTTClient.text(clientID)
         if let user { body += RawMQTTClient.text(user) }
         if let password { body += RawMQTTClient.text(password) }
         try send(0x10, body)
         let answer = try nextPacket()
-        try require(answer.type == 0x20 && answer.body.last == 0, "CONNACK \(answer.body)")
+        try require(answer.type == 0x20 && answer.body.dropFirst().first == 0, "CONNACK \(answer.body)")
     }
 
     deinit { close(descriptor) }
 
     /// Publishes and, for QoS 1, waits for the confirmations of all.
-    public func publish(_ payloads: [[UInt8]], to topic: String, qos: UInt8 = 1, isRetained: Bool = false) throws {
+    public func publish(
+        _ payloads: [[UInt8]], to topic: String, qos: UInt8 = 1, isRetained: Bool = false,
+        properties: [RawMQTTProperty] = []
+    ) throws {
         for (index, payload) in payloads.enumerated() {
             lastID = lastID == .max ? 1 : lastID + 1
             var body = RawMQTTClient.text(topic)
             if qos > 0 { body += [UInt8(lastID >> 8), UInt8(lastID & 0xFF)] }
+            if isV5 { body += RawMQTTProperty.block(properties) }
             try send(0x30 | qos << 1 | (isRetained ? 1 : 0), body + payload)
             // The broker answers as fast as it reads; waiting now and then keeps its output from filling up.
             if qos == 1, index % 20 == 19 || index == payloads.count - 1 {
@@ -55,7 +66,8 @@ public final class RawMQTTClient {
     @discardableResult
     public func subscribe(_ filter: String, qos: UInt8 = 1) throws -> UInt8 {
         lastID += 1
-        try send(0x82, [UInt8(lastID >> 8), UInt8(lastID & 0xFF)] + RawMQTTClient.text(filter) + [qos])
+        try send(
+            0x82, [UInt8(lastID >> 8), UInt8(lastID & 0xFF)] + (isV5 ? [0] : []) + RawMQTTClient.text(filter) + [qos])
         return try awaitPacket(0x90).last ?? 0x80
     }
 
@@ -87,11 +99,14 @@ public final class RawMQTTClient {
         let afterTopic = 2 + length
         let afterID = afterTopic + (qos > 0 ? 2 : 0)
         guard packet.body.count >= afterID else { return }
+        var rest = packet.body[afterID...]
+        // A packet that is not well-formed shows by its missing properties.
+        let properties = isV5 ? RawMQTTProperty.read(&rest) ?? [] : []
         inbox.append(
             Message(
                 topic: String(decoding: packet.body[2..<afterTopic], as: UTF8.self),
-                payload: Array(packet.body[afterID...]), qos: qos, isRetained: packet.type & 1 != 0,
-                isDuplicate: packet.type & 8 != 0))
+                payload: Array(rest), qos: qos, isRetained: packet.type & 1 != 0,
+                isDuplicate: packet.type & 8 != 0, properties: properties))
         // A confirmation that cannot be sent shows as a timeout of the next wait.
         if qos == 1 { try? send(0x40, Array(packet.body[afterTopic..<afterID])) }
     }

@@ -23,7 +23,7 @@ struct ImportTests {
             "TwinspanEngine", "TwinspanProtocol", "TwinspanPolicies", "TwinspanJSON", "GRDB", "GRDBSQLite",
             "Foundation",
         ],
-        "TwinspanNetwork": ["TwinspanConnections", "TwinspanProtocol", "TwinspanJSON", "COpenSSL"],
+        "TwinspanNetwork": ["TwinspanConnections", "TwinspanProtocol", "TwinspanJSON", "COpenSSL", "CSSH"],
         // Expressions, because the connection model holds parsed templates.
         "TwinspanMQTT": adapterImports.union(["CMosquitto"]),
         "TwinspanAMQP091": adapterImports.union(["CRabbitMQ"]),
@@ -59,7 +59,8 @@ struct ImportTests {
     private static let places = [
         "CMosquitto": "Sources/TwinspanMQTT/Client/", "CRabbitMQ": "Sources/TwinspanAMQP091/Client/",
         "CQpidProton": "Sources/TwinspanAMQP10/Client/", "CRdKafka": "Sources/TwinspanKafka/Client/",
-        "COpenSSL": "Sources/TwinspanNetwork/TLS/", "CYAML": "Sources/TwinspanConnections/YAML/",
+        "COpenSSL": "Sources/TwinspanNetwork/TLS/", "CSSH": "Sources/TwinspanNetwork/SSH/Client/",
+        "CYAML": "Sources/TwinspanConnections/YAML/",
         "CCrypt": "Sources/TwinspanHTTP/Authentication/", "CMalloc": "Sources/twinspan/Composition/",
         "GRDBSQLite": "Sources/TwinspanSQLite/",
     ]

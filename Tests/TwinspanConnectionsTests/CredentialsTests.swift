@@ -147,8 +147,8 @@ struct HostRulesTests {
         "are decided by name, pattern, address and subnet",
         arguments: [
             ("good.example", nil), ("allowed.example", nil), ("ALLOWED.example", nil), ("198.51.100.1", nil),
-            ("local.example", "an internal one"), ("site.example", "an internal one"),
-            ("six.example", "an internal one"),
+            ("local.example", "its address 127.0.0.1 is an internal one"), ("site.example", "an internal one"),
+            ("six.example", "fd00::1 is an internal one"), ("2001:db8::1", nil),
             ("net.example", "in a blocked subnet"), ("same.example", "is blocked"), ("x.corp", "a blocked pattern"),
             ("::1", "an internal one"), ("::ffff:127.0.0.1", "an internal one"), ("0.0.0.0", "an internal one"),
             ("nowhere.example", "cannot be resolved"), ("x.corp.example", "cannot be resolved"),
@@ -162,11 +162,51 @@ struct HostRulesTests {
         if let reason { #expect(found?.contains(reason) == true && found?.contains("'\(host)'") == true) }
     }
 
-    @Test("without a blocked host that resolves, everything is allowed")
+    @Test("without a blocked host that resolves, internal addresses and unknown names are allowed")
     func open() throws {
-        #expect(problem("127.0.0.1", try HostRules(subnets: ["127.0.0.0/8"], regex: ".*")) == nil)
+        #expect(problem("127.0.0.1", .none) == nil && problem("nowhere.example", .none) == nil)
         #expect(problem("127.0.0.1", try HostRules(blocked: ["gone.example"])) == nil)
+        #expect(problem("127.0.0.1", try HostRules(subnets: ["192.0.2.0/24"], regex: ".*[.]corp")) == nil)
+        #expect(problem("nowhere.example", try HostRules(subnets: ["192.0.2.0/24"])) == nil)
     }
+
+    @Test("a subnet and a pattern count by themselves")
+    func alone() throws {
+        #expect(problem("blocked.example", try HostRules(subnets: ["192.0.2.0/24"]))?.contains("192.0.2.9") == true)
+        #expect(problem("X.corp", try HostRules(regex: ".*[.]corp"))?.contains("pattern") == true)
+        #expect(problem("hono-endpoint", try HostRules(regex: ".*")) == nil)
+    }
+
+    @Test(
+        "without a name server, what the text of the host says counts",
+        arguments: [
+            ("blocked.example", true), ("BLOCKED.example", true), ("x.corp", true), ("203.0.113.200", true),
+            ("203.0.113.2", false), ("good.example", false), ("nowhere.example", false), ("net.example", false),
+            ("allowed.example", false), ("[::ffff:203.0.113.200]", true),
+        ])
+    func offline(_ host: String, _ isBlocked: Bool) throws {
+        let rules = try HostRules(
+            allowed: ["Allowed.Example"], blocked: ["blocked.example"], subnets: ["203.0.113.128/25"],
+            regex: ".*\\.corp")
+        #expect((rules.problem(ofHost: host) != nil) == isBlocked)
+    }
+
+    @Test(
+        "the hosts of URLs are found",
+        arguments: [
+            ("https://a.example/token", "a.example"), ("https://a.example:8443", "a.example"),
+            ("https://user:word@a.example:1/x@y", "a.example"), ("https://[::1]:8443/x", "::1"), ("a.example", nil),
+            ("https://a.example?x=1", "a.example"),
+        ])
+    func urls(_ text: String, _ host: String?) { #expect(HostRules.host(ofURL: text) == host) }
+
+    @Test(
+        "addresses are written as usual",
+        arguments: [
+            ("192.0.2.1", "192.0.2.1"), ("2001:DB8:0:0:0:0:0:1", "2001:db8::1"), ("::", "::"), ("::1", "::1"),
+            ("1:0:2:0:0:3:4:5", "1:0:2::3:4:5"), ("::ffff:192.0.2.1", "192.0.2.1"), ("1:2:3:4:5:6:7:0", "1:2:3:4:5:6:7:0"),
+        ])
+    func written(_ text: String, _ written: String) { #expect(IPAddress(text)?.description == written) }
 
     @Test(
         "subnets and expressions that are none are refused", arguments: ["10.0.0.0", "10.0.0.0/33", "x/8", "1.2.3/8"])

@@ -11,6 +11,8 @@ private struct RecordModel {
     var letters: [Int64: DeadLetter] = [:]
     var cursors: [String: Int64] = [:]
     var connections: [String: StoredConnection] = [:]
+    /// By everything but the offset.
+    var positions: [StoredPosition: StoredPosition] = [:]
 
     mutating func apply(_ record: StoreRecord) {
         switch record {
@@ -20,6 +22,8 @@ private struct RecordModel {
         case .deadLetterRemove(let id): letters[id] = nil
         case .cursorPut(let name, let sequence): cursors[name] = sequence
         case .cursorRemove(let name): cursors[name] = nil
+        case .positionPut(let position): positions[position.key] = position
+        case .positionRemove(let position): positions[position.key] = nil
         case .connectionPut(let connection): connections[connection.id.text] = connection
         case .connectionRemove(let id): connections[id.text] = nil
         }
@@ -33,8 +37,17 @@ private struct RecordModel {
         }
         stored.letters = letters.values.sorted { $0.id > $1.id }.map { String(describing: $0) }
         stored.cursors = cursors
+        stored.positions = Set(positions.values)
         stored.connections = connections.sorted { $0.key < $1.key }.map { String(describing: $0.value) }
         return stored
+    }
+}
+
+extension StoredPosition {
+    fileprivate var key: StoredPosition {
+        var key = self
+        key.offset = 0
+        return key
     }
 }
 
@@ -46,7 +59,10 @@ struct RecordModelTests {
         let bytes = Int.random(in: 0...2_000, using: &random)
         let time = Int64.random(in: 0...1_000_000, using: &random)
         let name = "r\(id % 4)"
-        switch Int.random(in: 0..<8, using: &random) {
+        let position = StoredPosition(
+            connection: try ConnectionID(connection), reader: "g\(id % 2)\u{0}'", topic: "t\(id % 3)",
+            partition: Int32(id % 2), offset: time)
+        switch Int.random(in: 0..<11, using: &random) {
         case 0:
             return .inboxPut(
                 try RecordSample.inbox(
@@ -59,7 +75,9 @@ struct RecordModelTests {
         case 3: return .deadLetterRemove(id: id)
         case 4: return .cursorPut(name: name, sequence: time)
         case 5: return .cursorRemove(name: name)
-        case 6: return .connectionPut(try RecordSample.connection(name, revision: id))
+        case 6, 7: return .positionPut(position)
+        case 8: return .positionRemove(position)
+        case 9: return .connectionPut(try RecordSample.connection(name, revision: id))
         default: return .connectionRemove(try ConnectionID(name))
         }
     }

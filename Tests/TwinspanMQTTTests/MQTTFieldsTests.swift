@@ -11,7 +11,7 @@ struct MQTTFieldsTests {
     func defaults() throws {
         let fields = MQTTFields(try connection())
         #expect(fields.clientID == "plant" && fields.publisherID == "plantp")
-        #expect(!fields.isCleanSession && fields.keepAliveSeconds == 60 && fields.will == nil && !fields.usesTLS)
+        #expect(!fields.isCleanSession && fields.keepAliveSeconds == 60 && fields.will == nil && fields.tls == nil)
         #expect(fields.subscriptions == [MQTTFields.Subscription(filters: ["a/#"], qos: 1)])
     }
 
@@ -25,7 +25,7 @@ struct MQTTFieldsTests {
             scheme: "ssl", user: "u", password: Secret("s"), host: "broker.example.org", port: 8883)
         let fields = MQTTFields(connection)
         #expect(fields.clientID == "c" && fields.publisherID == "p" && fields.isCleanSession)
-        #expect(fields.keepAliveSeconds == 120 && fields.usesTLS && fields.user == "u" && fields.port == 8883)
+        #expect(fields.keepAliveSeconds == 120 && fields.tls != nil && fields.user == "u" && fields.port == 8883)
         #expect(fields.will == MQTTFields.Will(topic: "w", message: "gone", qos: 1, isRetained: true))
         #expect(fields.password?.exposed == "s")
     }

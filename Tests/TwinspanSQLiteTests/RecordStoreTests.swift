@@ -195,6 +195,115 @@ struct RecordStoreTests {
         withExtendedLifetime(directory) {}
     }
 
+    @Test("places in logs are kept by connection, reader, topic and partition, and go with whoever claims them no more")
+    func places() throws {
+        let (directory, store) = try Self.opened()
+        func place(_ connection: String, _ reader: String, _ topic: String, _ partition: Int32, _ offset: Int64) throws
+            -> StoredPosition
+        {
+            StoredPosition(
+                connection: try ConnectionID(connection), reader: reader, topic: topic, partition: partition,
+                offset: offset)
+        }
+        let rows = [
+            try place("plant", "g", "日本", 0, 5), try place("plant", "g", "日本", 1, .max),
+            try place("plant", "g", "u", 0, 0),
+            try place("plant", "G", "u", 0, 7), try place("plant", "", "u", -1, -1), try place("yard", "g", "u", 0, 9),
+        ]
+        try Self.commit(store, [Self.records(rows.map { .positionPut($0) })], at: 1)
+        try Self.commit(store, [Self.records([.positionPut(try place("plant", "g", "u", 0, 1))])], at: 2)
+        for _ in 0..<2 {
+            func read(_ connection: String, _ reader: String) throws -> Set<StoredPosition> {
+                Set(try store.positions(of: try ConnectionID(connection), reader: reader))
+            }
+            #expect(try read("plant", "g") == [rows[0], rows[1], try place("plant", "g", "u", 0, 1)])
+            #expect(try read("plant", "G") == [rows[3]])
+            #expect(try read("plant", "") == [rows[4]])
+            #expect(try read("yard", "g") == [rows[5]])
+            #expect(try read("yard", "other").isEmpty)
+            #expect(store.loads.positionOwners.map(\.text).sorted() == ["plant", "yard"])
+            store.close()
+            #expect(throws: StoreFailure.self) { try read("plant", "g") }
+            _ = try store.open(discardingAfter: nil)
+        }
+        // They were put at 77 ms.
+        func forget(_ claimed: [String], _ now: Int64, _ deadline: Int64) throws -> Int {
+            try store.noteClaims(
+                ofPositions: Set(try claimed.map { try ConnectionID($0) }), now: Timestamp(milliseconds: now),
+                deadline: Timestamp(milliseconds: deadline))
+        }
+        #expect(try forget(["plant", "none"], 90, 77) == 0)
+        #expect(try forget(["plant"], 200, 78) == 1)
+        #expect(store.loads.positionOwners.map(\.text) == ["plant"])
+        #expect(try store.positions(of: try ConnectionID("yard"), reader: "g").isEmpty)
+        #expect(try forget([], 300, 200) == 0)
+        #expect(try forget([], 300, 201) == 1)
+        #expect(try store.positions(of: try ConnectionID("plant"), reader: "g").isEmpty)
+        #expect(store.loads.positionOwners.isEmpty)
+        store.close()
+        withExtendedLifetime(directory) {}
+    }
+
+    @Test("a store of the third version is brought up to date with what it has")
+    func migratedFromThird() throws {
+        let directory = try TemporaryDirectory(isInMemory: true)
+        try Self.makeSecondVersion(in: directory.path)
+        let writer = try WriterConnection(path: directory.path + "/journal.db", isSynced: false)
+        try writer.run(Self.thirdVersion)
+        let twins = try WriterConnection(path: directory.path + "/twins.db", isSynced: false)
+        try twins.run("INSERT INTO grdb_migrations (identifier) VALUES ('v3')")
+        let store = try SQLiteStore(directory: directory.path, durability: .os)
+        #expect(
+            try store.open(discardingAfter: nil) == StorePosition(lastSequence: 9, rowsCursor: 5, newestRecordID: 4))
+        let message = try #require(try store.inbox(of: try ConnectionID("plant")).first).message
+        #expect((message.payload, message.address, message.isBinary) == ([1, 2], "a", false))
+        #expect(try store.deadLetter(4)?.message.isBinary == false)
+        #expect(try store.cursors() == ["plant/d": 6])
+        #expect(store.loads.positionOwners.isEmpty)
+        // And it takes what the fourth version has.
+        var binary = message
+        binary.isBinary = true
+        let place = StoredPosition(connection: message.connection, reader: "g", topic: "t", partition: 3, offset: 8)
+        try Self.commit(
+            store,
+            [Self.records([.inboxPut(InboxMessage(id: 5, message: binary, attempts: 0)), .positionPut(place)])], at: 10)
+        store.close()
+        #expect(try store.open(discardingAfter: nil).lastSequence == 10)
+        #expect(try store.inbox(of: message.connection).map(\.message.isBinary) == [false, true])
+        #expect(try store.positions(of: message.connection, reader: "g") == [place])
+        store.close()
+    }
+
+    /// What the third version had more than the second, with one record of each kind.
+    private static let thirdVersion = """
+        INSERT INTO grdb_migrations (identifier) VALUES ('v3');
+        ALTER TABLE journal ADD COLUMN headers BLOB;
+        CREATE TABLE position (
+            records INTEGER NOT NULL, record_count INTEGER NOT NULL,
+            trimmed INTEGER NOT NULL, trimmed_count INTEGER NOT NULL, newest_id INTEGER NOT NULL);
+        INSERT INTO position VALUES (9, 3, 4, 4, 4);
+        CREATE TABLE inbox (
+            id INTEGER PRIMARY KEY, connection TEXT NOT NULL, bytes INTEGER NOT NULL, attempts INTEGER NOT NULL,
+            next_attempt INTEGER, error BLOB, source INTEGER NOT NULL, address BLOB NOT NULL, qos INTEGER NOT NULL,
+            retained INTEGER NOT NULL, received INTEGER NOT NULL, headers BLOB NOT NULL, payload BLOB NOT NULL);
+        CREATE INDEX inbox_connection ON inbox (connection, id, bytes);
+        INSERT INTO inbox VALUES (3, 'plant', 131, 1, NULL, NULL, 0, x'61', 1, 0, 7, '[]', x'0102');
+        CREATE TABLE dead_letter (
+            id INTEGER PRIMARY KEY, connection TEXT NOT NULL, bytes INTEGER NOT NULL, attempts INTEGER NOT NULL,
+            died INTEGER NOT NULL, stage TEXT NOT NULL, correlation BLOB, error BLOB NOT NULL, source INTEGER NOT NULL,
+            address BLOB NOT NULL, qos INTEGER NOT NULL, retained INTEGER NOT NULL, received INTEGER NOT NULL,
+            headers BLOB NOT NULL, payload BLOB NOT NULL);
+        CREATE INDEX dead_letter_connection ON dead_letter (connection, id, bytes);
+        INSERT INTO dead_letter VALUES (4, 'plant', 140, 1, 8, 'mapping', NULL,
+            '{"error":"a:b","status":400,"message":"m"}', 0, x'61', 1, 0, 7, '[]', x'01');
+        CREATE TABLE reader (
+            name TEXT PRIMARY KEY NOT NULL, sequence INTEGER NOT NULL, claimed INTEGER NOT NULL) WITHOUT ROWID;
+        INSERT INTO reader VALUES ('plant/d', 6, 8);
+        CREATE TABLE connection (
+            id TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, created INTEGER NOT NULL,
+            modified INTEGER NOT NULL, text BLOB NOT NULL);
+        """
+
     @Test("a store of the second version is brought up to date with what it has")
     func migrated() throws {
         let directory = try TemporaryDirectory(isInMemory: true)

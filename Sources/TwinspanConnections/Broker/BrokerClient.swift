@@ -71,6 +71,9 @@ public enum SessionPlace: Sendable, Hashable {
     case source(Int, address: String)
     /// A target, counted from 0.
     case target(Int)
+    /// The tunnel that leads to the broker. A session whose tunnel has failed ends with what its library makes of it;
+    /// this tells why. Reported on the tunnel's own thread.
+    case tunnel
 }
 
 extension SessionObserver {
@@ -158,12 +161,19 @@ public protocol Inlet: AnyObject, Sendable {
     /// Counts the batch's messages as acknowledged at the broker, or as given back to it.
     func settled(_ batch: MessageBatch, as settlement: Settlement)
 
+    /// Counts messages that were dropped before any batch because nobody wants them any more, e.g. `expired`. They
+    /// count as acknowledged at the broker.
+    func dropped(_ count: Int, source: Int, reason: String)
+
     /// The committed places of one of the connection's readers; those it has never committed are missing. Reads from
     /// the store; throws what is wrong with it, and then nothing may be read from the broker.
     func positions(of reader: String) throws(BrokerFailure) -> [LogPosition]
 }
 
 extension Inlet {
+    /// For inlets that do not count them.
+    public func dropped(_ count: Int, source: Int, reason: String) {}
+
     /// For inlets of brokers that keep the place themselves.
     public func positions(of reader: String) throws(BrokerFailure) -> [LogPosition] { [] }
 }

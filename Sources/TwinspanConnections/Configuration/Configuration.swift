@@ -110,6 +110,8 @@ public struct Configuration: Sendable {
     public var deadLetters = DeadLetters()
     public var cache = Cache()
     public var metrics = Metrics()
+    /// What connections may reach.
+    public var hosts = HostRules.none
 
     /// The defaults.
     public init() {}

@@ -26,13 +26,15 @@ enum ConfigurationFields {
         "deadLetters", .object("deadLetters"), "How long messages that cannot succeed are kept.")
     static let cache = Part.part("cache", .object("cache"), "The cache of hot things.")
     static let metrics = Part.part("metrics", .object("metrics"), "The metrics page.")
+    static let blockedHosts = Part.part(
+        "blockedHosts", .object("blockedHosts"), "Hosts that connections may not reach; none when absent.")
     static let root = FieldGroup(
         "twinspan.yaml",
         [
             http.declaration, data.declaration, durability.declaration, connections.declaration,
             mappers.declaration, policies.declaration, things.declaration, authentication.declaration,
             limits.declaration, log.declaration, journal.declaration, inbox.declaration,
-            deadLetters.declaration, cache.declaration, metrics.declaration,
+            deadLetters.declaration, cache.declaration, metrics.declaration, blockedHosts.declaration,
         ])
 
     static let host = Field<Located<String>?>.text(
@@ -79,6 +81,20 @@ enum ConfigurationFields {
         "authenticated", default: false, "Whether `/metrics` asks for a login.")
     static let metricsGroup = FieldGroup("metrics", [isAuthenticated.declaration])
 
+    static let blockedNames = Field<[Located<String>]>.texts(
+        "hostnames",
+        "Hosts whose addresses are blocked. With one that resolves, loopback and private addresses are too.")
+    static let blockedSubnets = Field<[Located<String>]>.texts("subnets", "Blocked ranges, e.g. 169.254.0.0/16.")
+    static let blockedPattern = Field<Located<String>?>.text(
+        "regex", "A regular expression; hosts that match as a whole are blocked.")
+    static let allowedNames = Field<[Located<String>]>.texts(
+        "allowed", default: "[hono-endpoint]", "Hosts that are allowed whatever the other keys say.")
+    static let blockedHostsGroup = FieldGroup(
+        "blockedHosts",
+        [
+            blockedNames.declaration, blockedSubnets.declaration, blockedPattern.declaration, allowedNames.declaration,
+        ])
+
     static let basic = Part.part(
         "basic", .objects("user"), default: "[]", "Users; each acts as the subject `nginx:<user>`.")
     static let devops = Part.part("devops", .object("devops"), "The password of the user `devops`.")
@@ -112,6 +128,6 @@ enum ConfigurationFields {
 
     static let groups = [
         root, httpGroup, limitsGroup, logGroup, journalGroup, inboxGroup, deadLettersGroup, cacheGroup, metricsGroup,
-        authenticationGroup, userGroup, devopsGroup, jwtGroup, issuerGroup, preAuthenticatedGroup,
+        blockedHostsGroup, authenticationGroup, userGroup, devopsGroup, jwtGroup, issuerGroup, preAuthenticatedGroup,
     ]
 }

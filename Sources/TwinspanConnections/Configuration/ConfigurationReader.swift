@@ -48,6 +48,7 @@ struct ConfigurationReader {
         part(reader, Fields.metrics, Fields.metricsGroup) {
             configuration.metrics.isAuthenticated = $0.value(Fields.isAuthenticated)
         }
+        part(reader, Fields.blockedHosts, Fields.blockedHostsGroup) { configuration.hosts = hosts($0) }
         part(reader, Fields.authentication, Fields.authenticationGroup) {
             configuration.authentication = authentication($0)
         }
@@ -62,6 +63,34 @@ struct ConfigurationReader {
                 part.value, group, path: part.path, owner: "'\(field.declaration.name)'", sink: sink)
         else { return }
         read(fields)
+    }
+
+    // MARK: Hosts
+
+    /// Rules of which one part cannot be read forbid nothing; the start is refused because of the error.
+    private func hosts(_ fields: ObjectReader) -> HostRules {
+        let subnets = fields.value(Fields.blockedSubnets)
+        let pattern = fields.value(Fields.blockedPattern)
+        for subnet in subnets where HostRules.Subnet(subnet.value) == nil {
+            sink.error(
+                at: Spot(of: subnet.node), path: subnet.path, "'\(subnet.value)' is not a subnet",
+                hint: "write address/length, e.g. 169.254.0.0/16")
+        }
+        let isDefault = fields.pair(Fields.allowedNames.declaration.name) == nil
+        let allowed = fields.value(Fields.allowedNames).map(\.value)
+        do throws(HostRulesError) {
+            return try HostRules(
+                allowed: isDefault ? HostRules.allowedByDefault : allowed,
+                blocked: fields.value(Fields.blockedNames).map(\.value),
+                subnets: subnets.map(\.value).filter { HostRules.Subnet($0) != nil }, regex: pattern?.value)
+        } catch {
+            // Subnets that are none were left out, so it is the pattern.
+            if let pattern {
+                sink.error(
+                    at: Spot(of: pattern.node), path: pattern.path, error.message, hint: "it has to match a whole host")
+            }
+            return .none
+        }
     }
 
     // MARK: Paths

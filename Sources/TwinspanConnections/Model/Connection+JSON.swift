@@ -39,8 +39,17 @@ extension Connection {
         if let trustedCertificates { json["ca"] = .string(trustedCertificates) }
         if let sshTunnel { json["sshTunnel"] = .object(sshTunnel) }
         json["tags"] = .array(tags.map { .string($0) })
-        if !isRequired { json["twinspan"] = ["required": false] }
+        if let ours = extensionJSON { json["twinspan"] = .object(ours) }
         return json
+    }
+
+    /// What is ours in the connection; nil when all of it is as by default.
+    private var extensionJSON: JSONObject? {
+        var ours = JSONObject()
+        if !isRequired { ours["required"] = false }
+        if tls.minimumVersion != .tls12 { ours["tlsMinimumVersion"] = .string(tls.minimumVersion.rawValue) }
+        if let ciphers = tls.ciphers { ours["tlsCiphers"] = .string(ciphers) }
+        return ours.isEmpty ? nil : ours
     }
 }
 

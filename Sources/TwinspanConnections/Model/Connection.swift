@@ -32,6 +32,8 @@ public struct Connection: Sendable {
     public var validatesCertificates: Bool
     /// PEM bundle of trusted certificates; nil means those of the system.
     public var trustedCertificates: String?
+    /// Which TLS is acceptable (`twinspan: {tlsMinimumVersion: …, tlsCiphers: …}`).
+    public var tls = TLSDemands()
     /// Settings of the binding, as text (spec/connectivity-bindings.md).
     public var specificConfig: [String: String]
     /// Definitions that `payloadMapping` entries refer to.
@@ -48,6 +50,8 @@ public struct Connection: Sendable {
     public var origin: ConfigurationOrigin?
     /// Whether `/ready` waits for this connection (`twinspan: {required: false}` turns it off).
     public var isRequired: Bool
+    /// What the process lets connections reach; not part of the definition.
+    public var hosts = HostRules.none
 
     public init(
         id: ConnectionID, name: String? = nil, type: ConnectionType, isOpen: Bool, uri: ConnectionURI,
@@ -92,6 +96,24 @@ public struct Connection: Sendable {
     public var ownLabels: Set<AckLabel> {
         Set(sources.flatMap(\.declaredAcks) + targets.compactMap(\.issuedAcknowledgementLabel))
             .subtracting([.liveResponse])
+    }
+}
+
+/// The versions of TLS that may be asked for; older ones are never used.
+public enum TLSVersion: String, Sendable, CaseIterable {
+    case tls12 = "TLSv1.2"
+    case tls13 = "TLSv1.3"
+}
+
+/// What a connection demands of TLS beyond Ditto's model.
+public struct TLSDemands: Sendable, Equatable {
+    public var minimumVersion = TLSVersion.tls12
+    /// Ciphers up to TLS 1.2 in OpenSSL's notation; nil means OpenSSL's own choice.
+    public var ciphers: String?
+
+    public init(minimumVersion: TLSVersion = .tls12, ciphers: String? = nil) {
+        self.minimumVersion = minimumVersion
+        self.ciphers = ciphers
     }
 }
 

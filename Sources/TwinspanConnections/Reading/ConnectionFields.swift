@@ -36,10 +36,10 @@ enum ConnectionFields {
         "processorPoolSize", default: 1, in: 1...Int.max, "How many threads map messages; one does, in order.")
     static let credentials = Field<Located<YAMLNode>?>.part(
         "credentials", .object("credentials"), "Authentication by other means than user and password in `uri`."
-    ).unserved
+    )
     static let sshTunnel = Field<Located<YAMLNode>?>.part(
         "sshTunnel", .object("sshTunnel"), "A tunnel through which the broker is reached."
-    ).unserved
+    )
     static let mappingContext = Field<Located<YAMLNode>?>.part(
         "mappingContext", .object("mappingDefinition"),
         "Deprecated in Ditto: one mapper for all sources and targets.")
@@ -61,5 +61,11 @@ enum ConnectionFields {
 
     static let isRequired = Field<Bool>.flag(
         "required", default: true, "Whether `/ready` waits for this connection.")
-    static let extensionGroup = FieldGroup("connection extension", [isRequired.declaration])
+    static let tlsMinimumVersion = Field<TLSVersion>.word(
+        "tlsMinimumVersion", default: .tls12, "The oldest version of TLS that is acceptable.")
+    static let tlsCiphers = Field<Located<String>?>.text(
+        "tlsCiphers", limit: "a cipher list of OpenSSL",
+        "The ciphers acceptable with TLS 1.2; OpenSSL's own choice when absent. TLS 1.3 has no bad ones.")
+    static let extensionGroup = FieldGroup(
+        "connection extension", [isRequired.declaration, tlsMinimumVersion.declaration, tlsCiphers.declaration])
 }

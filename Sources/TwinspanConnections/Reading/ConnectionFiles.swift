@@ -30,16 +30,18 @@ public enum ConnectionFiles {
     ///   - rules: what the adapters know about connections.
     ///   - mappers: the kinds of mappers.
     ///   - scripts: the directory of mapper scripts, where options look for files that are not beside the definition.
+    ///   - hosts: what connections may reach.
     public static func load(
         paths: [String], environment: ConfigurationEnvironment = .process, rules: [BindingRules] = [],
-        mappers: MapperRules = .standard, limits: ConnectionLimits = .standard, scripts: String? = nil
+        mappers: MapperRules = .standard, limits: ConnectionLimits = .standard, scripts: String? = nil,
+        hosts: HostRules = .none
     ) -> LoadedConnections {
         let sink = DiagnosticSink()
         let files = expand(paths, environment, sink)
         let recorded = RecordingFiles(environment.files)
         let yaml = YAMLReader(
             environment: ConfigurationEnvironment(variable: environment.variable, files: recorded), sink: sink)
-        let rules = ReadingRules(bindings: rules, mappers: mappers, limits: limits)
+        let rules = ReadingRules(bindings: rules, mappers: mappers, limits: limits, hosts: hosts)
         var found: [ReadConnection] = []
         for file in files {
             do {

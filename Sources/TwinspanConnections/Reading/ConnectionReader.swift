@@ -11,7 +11,7 @@ public struct ConnectionLimits: Sendable {
     /// Most targets of a connection.
     public var targets = 4
     /// The kinds of broker that can be served.
-    public var servedTypes: Set<ConnectionType> = [.mqtt]
+    public var servedTypes = Set(ConnectionType.allCases)
 
     public init() {}
 
@@ -59,6 +59,7 @@ struct ConnectionReader {
         let secrets = CredentialsReader(type: type, uri: uri, sink: sink)
         let credentials = secrets.credentials(reader.value(ConnectionFields.credentials))
         let tunnel = secrets.tunnel(reader.value(ConnectionFields.sshTunnel))
+        let ours = readExtension(reader)
         if let connectionID, let type, let uri {
             result.draft = Connection(
                 id: connectionID, name: reader.value(ConnectionFields.name)?.value, type: type,
@@ -68,7 +69,9 @@ struct ConnectionReader {
                 trustedCertificates: ca, specificConfig: settings, mappingDefinitions: mappers.definitions,
                 tags: readTags(reader), credentials: credentials, sshTunnel: tunnel, clientCount: clients,
                 processorPoolSize: pool, origin: origin(of: document, file, mappers.contentHash),
-                isRequired: readIsRequired(reader), status: status)
+                isRequired: ours.isRequired, status: status)
+            result.draft?.tls = ours.tls
+            result.draft?.hosts = rules.hosts
         }
         applyRules(result)
         result.isUsable = sink.errorCount == errorsBefore && result.draft != nil
@@ -151,13 +154,16 @@ struct ConnectionReader {
         return status
     }
 
-    private func readIsRequired(_ reader: ObjectReader) -> Bool {
+    private func readExtension(_ reader: ObjectReader) -> (isRequired: Bool, tls: TLSDemands) {
         guard let part = reader.value(ConnectionFields.twinspan),
             let fields = ObjectReader(
                 part.value, ConnectionFields.extensionGroup, path: part.path, owner: "'twinspan' of this connection",
                 sink: sink)
-        else { return true }
-        return fields.value(ConnectionFields.isRequired)
+        else { return (true, TLSDemands()) }
+        let tls = TLSDemands(
+            minimumVersion: fields.value(ConnectionFields.tlsMinimumVersion),
+            ciphers: fields.value(ConnectionFields.tlsCiphers)?.value)
+        return (fields.value(ConnectionFields.isRequired), tls)
     }
 
     // MARK: Place
@@ -345,6 +351,9 @@ struct ConnectionReader {
     private func applyRules(_ result: ReadConnection) {
         guard let draft = result.draft else { return }
         for problem in ModelRules.problems(draft) { report(problem.binding, result, as: problem.wire) }
+        for problem in rules.hosts.problems(draft) {
+            report(problem, result, as: .credentialsInvalid.saying("\(problem.message)."))
+        }
         for rule in rules.bindings where rule.types.contains(draft.type) {
             for problem in rule.problems(draft) {
                 // Ditto says this of every header that MQTT 3.1.1 cannot carry, and clients look for it.

@@ -36,7 +36,7 @@ struct CredentialsReader {
             let reader = ObjectReader(
                 part.value, Fields.tunnelGroup, path: part.path, owner: "the sshTunnel of this connection", sink: sink)
         else { return nil }
-        if type == .kafka {
+        if type == .kafka || type == .hono {
             sink.error(
                 at: Spot(of: part.node), path: part.path, "SSH tunneling not supported",
                 hint: "kafka names brokers that the tunnel does not lead to; remove it",
@@ -45,6 +45,11 @@ struct CredentialsReader {
         _ = reader.value(Fields.isEnabled)
         let validatesHost = reader.value(Fields.validateHost)
         let hosts = reader.value(Fields.knownHosts)
+        for host in hosts where SSHFingerprint(host.value) == nil {
+            sink.error(
+                at: Spot(of: host.node), path: host.path, "this is not a fingerprint",
+                hint: "write what 'ssh-keygen -lf' prints: SHA256:<Base64>, or MD5:aa:bb:…", as: .credentialsInvalid)
+        }
         if validatesHost, hosts.isEmpty, reader.pair("validateHost") != nil {
             report(
                 reader, "validateHost", "the host is to be validated, but there are no 'knownHosts'",

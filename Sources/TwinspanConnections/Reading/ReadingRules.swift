@@ -7,8 +7,14 @@ public struct ReadingRules: Sendable {
     /// The kinds of mappers.
     public var mappers: MapperRules
     public var limits: ConnectionLimits
+    /// What connections may reach; every connection that is read carries it to where it is dialled.
+    public var hosts: HostRules
 
-    public init(bindings: [BindingRules] = [], mappers: MapperRules = .standard, limits: ConnectionLimits = .standard) {
+    public init(
+        bindings: [BindingRules] = [], mappers: MapperRules = .standard, limits: ConnectionLimits = .standard,
+        hosts: HostRules = .none
+    ) {
+        self.hosts = hosts
         self.bindings = bindings
         self.mappers = mappers
         self.limits = limits

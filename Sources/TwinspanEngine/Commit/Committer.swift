@@ -20,6 +20,8 @@ extension TwinEngine {
         /// The pause between two of its transactions while it has more to delete: 1,000 records in 20 ms keep up with
         /// any load that a commit per batch can make.
         static let trimming = Duration.milliseconds(20)
+        /// How often, while stopping, it is waited for a group that is still open; each time for `trimming`.
+        static let lastRounds = 100
         /// How often a closed store is tried again.
         static let retry = Duration.milliseconds(500)
     }
@@ -76,7 +78,7 @@ extension TwinEngine {
     private func lead() {
         let hasLed: Void? = leadership.withLockIfAvailable { _ in round() }
         // What was queued while this round ran has found the leadership taken: it is the committer's now.
-        if hasLed != nil, queue.depth > 0 { queue.wakeCommitter() }
+        if hasLed != nil, queue.hasWork { queue.wakeCommitter() }
     }
 
     /// One round; needs the leadership.
@@ -96,17 +98,22 @@ extension TwinEngine {
     private func runCommitter() {
         var upkeep = Upkeep(startedAt: clock.monotonic)
         var isTrimming = false
+        var lastRounds = Pace.lastRounds
         while true {
             let isLast = isStopping.load(ordering: .acquiring)
             // A session that found the leadership taken by this thread has left its changes to it.
-            if !isLast, queue.depth == 0 { queue.waitForWork(patience: isTrimming ? Pace.trimming : Pace.idle) }
+            if !isLast, !queue.hasWork { queue.waitForWork(patience: isTrimming ? Pace.trimming : Pace.idle) }
             leadership.withLock { _ in
                 round()
                 if !needsRecovery.load(ordering: .acquiring) { isTrimming = tidy(&upkeep) }
                 // While stopping there is nobody to wait for: what could not be committed was never acknowledged.
                 if needsRecovery.load(ordering: .acquiring), !isLast { recover() }
             }
-            if isLast, queue.depth == 0 { return }
+            guard isLast, !queue.hasWork else { continue }
+            // A group that is still open is not committed in parts: its owner was told of no commit.
+            if queue.depth == 0 || lastRounds == 0 { return }
+            lastRounds -= 1
+            queue.waitForWork(patience: Pace.trimming)
         }
     }
 
@@ -153,7 +160,7 @@ extension TwinEngine {
 
     /// A commit has failed: nobody may see or build upon what was not committed. Every shard is closed, so that no
     /// change can be on its way; then everything beyond the committed sequence is forgotten, and its waiters are told.
-    private func reject(_ failure: StoreFailure) {
+    func reject(_ failure: StoreFailure) {
         conditionState.withLock { $0 = .closed(failure) }
         metrics.commitFailed()
         for shard in shards { shard.content.withLock { $0.isOpen = false } }

@@ -53,7 +53,9 @@ extension TwinEngine {
                 guard let event = verdict.event, let after = verdict.after else {
                     return Outcome(result: .success(verdict.response), ticket: ticket(entry.sequence))
                 }
-                guard !queue.isFull else { return overloaded(PolicyErrorTable.tooManyModifyingRequests) }
+                let refusal: Outcome<PolicyResponse>? = withoutRoom(
+                    PolicyErrorTable.tooManyModifyingRequests, PolicyErrorTable.unavailable)
+                if let refusal { return refusal }
                 let sequence = queue.append(
                     change(.policy(event, after: after), command.headers, context, origin, nil))
                 content.cache.update(slot: slot, to: after, sequence: sequence)

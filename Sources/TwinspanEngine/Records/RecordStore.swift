@@ -14,6 +14,8 @@ public protocol RecordStore: AnyObject, Sendable {
     func deadLetter(_ id: Int64) throws(StoreFailure) -> DeadLetter?
     /// Places in the journal by name.
     func cursors() throws(StoreFailure) -> [String: Int64]
+    /// Places in brokers' logs of one reader of a connection, by topic and partition.
+    func positions(of connection: ConnectionID, reader: String) throws(StoreFailure) -> [StoredPosition]
     /// Connections made over HTTP, by id.
     func storedConnections() throws(StoreFailure) -> [StoredConnection]
     /// How much there is, as of the newest commit. Reads no file; after `close` it stays as it was.
@@ -26,6 +28,10 @@ public protocol RecordStore: AnyObject, Sendable {
     /// Notes that readers were claimed at this time, and removes others that were last claimed before `deadline`;
     /// returns how many went.
     func noteClaims(of readers: Set<String>, now: Timestamp, deadline: Timestamp) throws(StoreFailure) -> Int
+    /// The same for connections and their places in brokers' logs; returns of how many connections they went.
+    func noteClaims(
+        ofPositions connections: Set<ConnectionID>, now: Timestamp, deadline: Timestamp
+    ) throws(StoreFailure) -> Int
 }
 
 /// How much is stored beside events. An inbox or a set of dead letters that is empty is not listed.
@@ -34,6 +40,8 @@ public struct RecordLoads: Sendable, Equatable {
     public var deadLetters: [ConnectionID: RecordLoad] = [:]
     /// The places in the journal by name.
     public var cursors: [String: Int64] = [:]
+    /// The connections that have places in brokers' logs, or had some since the store was opened.
+    public var positionOwners: Set<ConnectionID> = []
     /// Dead letters that had to go for others since the process began.
     public var deadLettersExpired = 0
     public init() {}
@@ -46,6 +54,7 @@ public final class NoRecords: RecordStore {
     public func deadLetters(_ query: DeadLetterQuery) throws(StoreFailure) -> [DeadLetter] { [] }
     public func deadLetter(_ id: Int64) throws(StoreFailure) -> DeadLetter? { nil }
     public func cursors() throws(StoreFailure) -> [String: Int64] { [:] }
+    public func positions(of connection: ConnectionID, reader: String) throws(StoreFailure) -> [StoredPosition] { [] }
     public func storedConnections() throws(StoreFailure) -> [StoredConnection] { [] }
     public var loads: RecordLoads { RecordLoads() }
     public func trimDeadLetters(
@@ -53,5 +62,8 @@ public final class NoRecords: RecordStore {
     ) throws(StoreFailure) -> Int { 0 }
     public func noteClaims(
         of readers: Set<String>, now: Timestamp, deadline: Timestamp
+    ) throws(StoreFailure) -> Int { 0 }
+    public func noteClaims(
+        ofPositions connections: Set<ConnectionID>, now: Timestamp, deadline: Timestamp
     ) throws(StoreFailure) -> Int { 0 }
 }

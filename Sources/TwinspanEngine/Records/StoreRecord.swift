@@ -1,5 +1,5 @@
-// What is stored beside events: messages that wait, messages that died, places in the journal, connections made over
-// HTTP. Records go through the same queue and the same transactions as events, so a ticket covers both.
+// What is stored beside events: messages that wait, messages that died, places in the journal and in brokers' logs,
+// connections made over HTTP. Records go through the same queue and the same transactions as events, so a ticket covers both.
 public import TwinspanProtocol
 
 /// A broker message as it came in, kept to be carried out again or to be looked at.
@@ -13,10 +13,13 @@ public struct KeptMessage: Sendable {
     public var qos: UInt8
     public var isRetained: Bool
     public var receivedAt: Timestamp
+    /// Whether the transport said that the payload is bytes and no text.
+    public var isBinary: Bool
 
     public init(
         connection: ConnectionID, source: Int, address: String, payload: [UInt8],
-        headers: [(name: String, value: String)], qos: UInt8, isRetained: Bool, receivedAt: Timestamp
+        headers: [(name: String, value: String)], qos: UInt8, isRetained: Bool, receivedAt: Timestamp,
+        isBinary: Bool = false
     ) {
         self.connection = connection
         self.source = source
@@ -26,6 +29,7 @@ public struct KeptMessage: Sendable {
         self.qos = qos
         self.isRetained = isRetained
         self.receivedAt = receivedAt
+        self.isBinary = isBinary
     }
 
     /// Bytes that bounds count for it.
@@ -94,6 +98,25 @@ public struct DeadLetter: Sendable {
     }
 }
 
+/// The next record that a connection takes from one partition of a broker's log.
+public struct StoredPosition: Sendable, Hashable {
+    public var connection: ConnectionID
+    /// Who reads, within the connection; for Kafka the consumer group.
+    public var reader: String
+    public var topic: String
+    public var partition: Int32
+    /// Of the next record, not of the last.
+    public var offset: Int64
+
+    public init(connection: ConnectionID, reader: String, topic: String, partition: Int32, offset: Int64) {
+        self.connection = connection
+        self.reader = reader
+        self.topic = topic
+        self.partition = partition
+        self.offset = offset
+    }
+}
+
 /// A connection made over HTTP.
 public struct StoredConnection: Sendable {
     public var id: ConnectionID
@@ -123,6 +146,10 @@ public enum StoreRecord: Sendable {
     /// Keeps a place in the journal, under a name, from which it is read on. The journal is kept from there.
     case cursorPut(name: String, sequence: Int64)
     case cursorRemove(name: String)
+    /// Keeps the place in a broker's log, in the commit of what was read up to there.
+    case positionPut(StoredPosition)
+    /// Forgets the place of this reader in this partition, whatever its offset.
+    case positionRemove(StoredPosition)
     case connectionPut(StoredConnection)
     case connectionRemove(ConnectionID)
 
@@ -133,6 +160,8 @@ public enum StoreRecord: Sendable {
         case .deadLetterPut(let letter): letter.byteCount
         case .connectionPut(let connection): 128 + connection.text.count
         case .cursorPut(let name, _): 64 + name.utf8.count
+        case .positionPut(let position), .positionRemove(let position):
+            64 + position.reader.utf8.count + position.topic.utf8.count
         case .inboxRemove, .deadLetterRemove, .cursorRemove, .connectionRemove: 64
         }
     }

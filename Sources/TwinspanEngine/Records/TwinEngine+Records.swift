@@ -19,7 +19,7 @@ extension TwinEngine {
             content: .records(kept), headers: DittoHeaders(), originator: nil, origin: nil, enforcer: nil,
             madeAt: clock.monotonic)
         let given = recordIntake.withLock { isOpen -> CommitTicket in
-            guard isOpen, !queue.isFull else { return .refused }
+            guard isOpen, queue.room == .free else { return .refused }
             // The epoch cannot change while the intake is held.
             return ticket(queue.append(change))
         }

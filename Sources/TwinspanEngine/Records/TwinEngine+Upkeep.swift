@@ -72,11 +72,18 @@ extension TwinEngine {
     }
 
     private func tidyReaders() throws(StoreFailure) {
-        guard !store.records.loads.cursors.isEmpty else { return }
         let now = clock.now
         let age = Int64(settings.orphanedReaderAge / .milliseconds(1))
-        let count = try store.records.noteClaims(
-            of: readerClaims.withLock { $0 }, now: now, deadline: Timestamp(milliseconds: now.milliseconds - age))
+        let deadline = Timestamp(milliseconds: now.milliseconds - age)
+        let loads = store.records.loads
+        var count = 0
+        if !loads.cursors.isEmpty {
+            count += try store.records.noteClaims(of: readerClaims.withLock { $0 }, now: now, deadline: deadline)
+        }
+        if !loads.positionOwners.isEmpty {
+            count += try store.records.noteClaims(
+                ofPositions: positionClaims.withLock { $0 }, now: now, deadline: deadline)
+        }
         metrics.readersForgotten(count)
     }
 

@@ -119,7 +119,7 @@ extension TwinEngine {
                 guard let event = verdict.event, let after = verdict.after else {
                     return .done(Outcome(result: .success(verdict.response), ticket: ticket(dependsOn)))
                 }
-                guard !queue.isFull else { return .done(overloaded()) }
+                if let refusal: Outcome<ThingResponse> = withoutRoom() { return .done(refusal) }
                 let sequence = queue.append(
                     change(
                         .thing(event, after: after), command.headers, context, origin, enforcer,
@@ -159,7 +159,7 @@ extension TwinEngine {
                 guard let event = verdict.thing.event, let after = verdict.thing.after else {
                     return .done(failed(GeneralErrorTable.internalError.error(), dependsOn))
                 }
-                guard !queue.isFull else { return .done(overloaded()) }
+                if let refusal: Outcome<ThingResponse> = withoutRoom() { return .done(refusal) }
                 let thing = change(.thing(event, after: after), command.headers, context, origin, verdict.enforcer)
                 let sequence: Int64
                 if let policy = verdict.policy {

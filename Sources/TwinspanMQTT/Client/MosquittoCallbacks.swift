@@ -10,6 +10,7 @@ func installCallbacks(on pointer: OpaquePointer) {
     mosquitto_subscribe_v5_callback_set(pointer, onSubscribe)
     mosquitto_message_v5_callback_set(pointer, onMessage)
     mosquitto_publish_v5_callback_set(pointer, onPublish)
+    mosquitto_disconnect_v5_callback_set(pointer, onDisconnect)
 }
 
 /// The context was set from a living handle, which outlives every call (`MosquittoHandle.init`).
@@ -25,9 +26,16 @@ private func onLog(
 }
 
 private func onConnect(
-    _: OpaquePointer?, context: UnsafeMutableRawPointer?, code: Int32, flags: Int32, _: OpaquePointer?
+    _: OpaquePointer?, context: UnsafeMutableRawPointer?, code: Int32, flags: Int32, properties: OpaquePointer?
 ) {
-    handle(context)?.noteConnectAnswer(code: code, flags: flags)
+    var answer = MosquittoHandle.ConnectAnswer(code: Int(code), isSessionPresent: flags & 1 != 0)
+    if let properties {
+        answer.reason = MosquittoProperty.text(in: properties, MosquittoProperty.reason)
+        answer.otherServer = MosquittoProperty.text(in: properties, MosquittoProperty.serverReference)
+        answer.keepAliveSeconds = MosquittoProperty.number16(in: properties, MosquittoProperty.serverKeepAlive)
+        answer.sessionExpirySeconds = MosquittoProperty.number32(in: properties, MosquittoProperty.sessionExpiry)
+    }
+    handle(context)?.noteConnectAnswer(answer)
 }
 
 private func onSubscribe(
@@ -39,17 +47,24 @@ private func onSubscribe(
 
 private func onMessage(
     _: OpaquePointer?, context: UnsafeMutableRawPointer?, message: UnsafePointer<mosquitto_message>?,
-    _: OpaquePointer?
+    properties: OpaquePointer?
 ) {
     guard let message, let topic = message.pointee.topic, let receive = handle(context)?.receiver else { return }
     receive(
         UnsafeRawBufferPointer(start: topic, count: strlen(topic)),
         UnsafeRawBufferPointer(start: message.pointee.payload, count: Int(message.pointee.payloadlen)),
-        UInt8(truncatingIfNeeded: message.pointee.qos), message.pointee.retain)
+        UInt8(truncatingIfNeeded: message.pointee.qos), message.pointee.retain,
+        properties.map { MQTTProperties(reading: $0).headers } ?? [])
 }
 
 private func onPublish(
-    _: OpaquePointer?, context: UnsafeMutableRawPointer?, id: Int32, _: Int32, _: OpaquePointer?
+    _: OpaquePointer?, context: UnsafeMutableRawPointer?, id: Int32, code: Int32, _: OpaquePointer?
 ) {
-    handle(context)?.confirmedIDs.append(id)
+    handle(context)?.confirmations.append((id: id, code: Int(code)))
+}
+
+private func onDisconnect(
+    _: OpaquePointer?, context: UnsafeMutableRawPointer?, code: Int32, _: OpaquePointer?
+) {
+    handle(context)?.noteDisconnect(code: code)
 }

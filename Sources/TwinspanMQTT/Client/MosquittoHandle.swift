@@ -7,6 +7,7 @@
 // After every call the caller asks `isOpen`; the library's disconnect callback comes 0, 1 or 2 times and is not used.
 import CMosquitto
 import Glibc
+import TwinspanConnections
 import TwinspanNetwork
 
 /// A client handle of libmosquitto. All methods must be called on the owning thread; ownership moves with `adopt`.
@@ -16,15 +17,22 @@ import TwinspanNetwork
 final class MosquittoHandle: @unchecked Sendable {
     /// What a handle needs to know before it connects; the library copies its quotas then.
     struct Options: Sendable {
+        var version: MQTTFields.Version
         /// Empty asks the broker for an id, which needs a clean session.
         var clientID: String
         var isCleanSession: Bool
         var user: String?
         var password: String?
         var will: Will?
-        var tls: TLS?
+        /// Nil for a plain connection.
+        var tls: TLSContext?
         /// The most unconfirmed QoS 1 and 2 messages on the wire.
         var sendMaximum: Int
+        /// The most QoS 1 and 2 messages a broker sends before we acknowledge one. MQTT 5 only.
+        var receiveMaximum: Int
+        /// How long the broker keeps the session when the connection is gone; `UInt32.max` is for ever. MQTT 5 only:
+        /// with 3.1.1 a session that is not clean is kept for ever.
+        var sessionExpirySeconds: UInt32
     }
 
     /// The message a broker sends in our place when we vanish.
@@ -35,18 +43,19 @@ final class MosquittoHandle: @unchecked Sendable {
         var isRetained: Bool
     }
 
-    /// How the server is verified.
-    struct TLS: Sendable {
-        /// PEM bundle; nil means the certificates of the system.
-        var trustedCertificates: String?
-        var validatesCertificates: Bool
-    }
-
     /// The broker's answer to CONNECT.
     struct ConnectAnswer: Equatable {
-        /// 0 accepts; 1…5 are the refusals of MQTT 3.1.1.
+        /// 0 accepts; 1…5 are the refusals of MQTT 3.1.1, those of MQTT 5 begin at 128.
         var code: Int
         var isSessionPresent: Bool
+        /// The broker's words for a refusal.
+        var reason: String?
+        /// Where the broker sends us instead.
+        var otherServer: String?
+        /// The keep-alive the broker wants in place of ours; the library has taken it over.
+        var keepAliveSeconds: Int?
+        /// The session expiry the broker grants in place of ours.
+        var sessionExpirySeconds: UInt32?
     }
 
     /// The broker's answer to one SUBSCRIBE.
@@ -58,7 +67,8 @@ final class MosquittoHandle: @unchecked Sendable {
 
     /// A received message. The buffers are valid during the call only: copy and return.
     typealias Receiver = (
-        _ topic: UnsafeRawBufferPointer, _ payload: UnsafeRawBufferPointer, _ qos: UInt8, _ isRetained: Bool
+        _ topic: UnsafeRawBufferPointer, _ payload: UnsafeRawBufferPointer, _ qos: UInt8, _ isRetained: Bool,
+        _ headers: [(name: String, value: String)]
     ) -> Void
 
     /// Set by the callbacks, which run inside the methods below on the owning thread.
@@ -70,17 +80,25 @@ final class MosquittoHandle: @unchecked Sendable {
     private(set) var connectErrorNumber: Int32 = 0
     /// Receives messages inside `read`.
     var receiver: Receiver?
-    /// Ids of messages the broker has confirmed (QoS 0: that were written), in order. The publisher empties it.
-    var confirmedIDs: [Int32] = []
+    /// Messages the broker has confirmed or refused (QoS 0: that were written), in order, by their ids and with the
+    /// reason code of MQTT 5, else 0. The publisher empties it.
+    var confirmations: [(id: Int32, code: Int)] = []
+    /// The reason code of the broker's DISCONNECT. MQTT 5 only.
+    private(set) var disconnectCode: Int?
 
+    private let version: MQTTFields.Version
+    private let sessionExpirySeconds: UInt32
     private var pointer: OpaquePointer?
     private var owner = pthread_self()
-    /// Keeps the file with trusted certificates readable for as long as the library may read it.
-    private var certificateDescriptor: Int32 = -1
+    /// Kept: the library only borrows it.
+    private let tls: TLSContext?
 
     /// Makes a handle owned by the calling thread. Throws what the library says to one of the options.
     init(options: Options) throws(MosquittoRefusal) {
         _ = MosquittoHandle.library
+        version = options.version
+        sessionExpirySeconds = options.sessionExpirySeconds
+        tls = options.tls
         let isClean = options.isCleanSession || options.clientID.isEmpty
         pointer =
             options.clientID.isEmpty
@@ -89,13 +107,16 @@ final class MosquittoHandle: @unchecked Sendable {
         // Unretained: callbacks only run inside methods of this object, and `deinit` destroys the handle.
         mosquitto_user_data_set(pointer, Unmanaged.passUnretained(self).toOpaque())
         mosquitto_threaded_set(pointer, true)
-        mosquitto_int_option(pointer, MOSQ_OPT_PROTOCOL_VERSION, Int32(MQTT_PROTOCOL_V311))
+        let isV5 = options.version == .v5
+        mosquitto_int_option(pointer, MOSQ_OPT_PROTOCOL_VERSION, Int32(isV5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311))
         mosquitto_int_option(pointer, MOSQ_OPT_SEND_MAXIMUM, Int32(options.sendMaximum))
+        if isV5 { mosquitto_int_option(pointer, MOSQ_OPT_RECEIVE_MAXIMUM, Int32(options.receiveMaximum)) }
         mosquitto_int_option(pointer, MOSQ_OPT_TCP_NODELAY, 1)
-        if let user = options.user {
-            try check(mosquitto_username_pw_set(pointer, user, options.password), "user name and password")
+        // MQTT 5 knows a password without a user.
+        if options.user != nil || (isV5 && options.password != nil) {
+            try check(mosquitto_username_pw_set(pointer, options.user, options.password), "user name and password")
         }
-        if let tls = options.tls { try configure(tls, of: pointer) }
+        if let tls = options.tls { try use(tls, in: pointer) }
         if let will = options.will {
             var message = will.message
             let code = message.withUTF8 {
@@ -117,10 +138,25 @@ final class MosquittoHandle: @unchecked Sendable {
     /// Connects and queues CONNECT. Blocks in name resolution and in the system's connect, without a limit of its own.
     func connect(host: String, port: Int, keepAliveSeconds: Int) -> MosquittoCode {
         assertOwner()
-        let code = mosquitto_connect_bind_v5(pointer, host, Int32(port), Int32(keepAliveSeconds), nil, nil)
+        var properties = MosquittoPropertyList()
+        if version == .v5 {
+            do {
+                try properties.add(MosquittoProperty.sessionExpiry, number: sessionExpirySeconds)
+                try properties.add(MosquittoProperty.maximumPacketSize, number: UInt32(Self.maximumPacketSize))
+            } catch {
+                return error.code
+            }
+        }
+        // The library copies the properties.
+        let code = mosquitto_connect_bind_v5(
+            pointer, host, Int32(port), Int32(keepAliveSeconds), nil, properties.pointer)
         if code != MosquittoCode.success.rawValue { connectErrorNumber = errno }
         return MosquittoCode(rawValue: code)
     }
+
+    /// The largest packet an MQTT 5 broker may send us. It drops larger ones without a word, so the bound is far above
+    /// what devices send, and far below what would hurt the process.
+    static let maximumPacketSize = 64 << 20
 
     /// Whether there is a socket. False for ever once the connection is gone.
     var isOpen: Bool { descriptor >= 0 }
@@ -225,8 +261,6 @@ final class MosquittoHandle: @unchecked Sendable {
     func release() {
         if let pointer { mosquitto_destroy(pointer) }
         pointer = nil
-        if certificateDescriptor >= 0 { close(certificateDescriptor) }
-        certificateDescriptor = -1
         receiver = nil
     }
 
@@ -243,18 +277,20 @@ final class MosquittoHandle: @unchecked Sendable {
         return Int(id)
     }
 
-    /// Queues one PUBLISH and returns the id under which it is confirmed. The library copies topic and payload.
+    /// Queues one PUBLISH and returns the id under which it is confirmed. The library copies everything.
     func publish(
-        topic: String, payload: [UInt8], qos: UInt8, isRetained: Bool
+        topic: String, payload: [UInt8], qos: UInt8, isRetained: Bool, properties: MQTTProperties? = nil
     ) throws(MosquittoRefusal) -> Int32 {
         assertOwner()
         var id: Int32 = 0
+        let list = try properties?.list() ?? MosquittoPropertyList()
         let code = topic.withCString { text in
             // A NUL would cut the topic short and publish to somebody else's.
             guard strlen(text) == topic.utf8.count else { return MosquittoCode.invalid.rawValue }
             return payload.withUnsafeBytes { bytes in
-                mosquitto_publish(
-                    pointer, &id, text, Int32(clamping: bytes.count), bytes.baseAddress, Int32(qos), isRetained)
+                mosquitto_publish_v5(
+                    pointer, &id, text, Int32(clamping: bytes.count), bytes.baseAddress, Int32(qos), isRetained,
+                    list.pointer)
             }
         }
         try check(code, "message")
@@ -267,10 +303,21 @@ final class MosquittoHandle: @unchecked Sendable {
         return subscribeAnswers
     }
 
+    /// Why the connection is gone: what the broker said, or else what a call returned.
+    func failure(_ code: MosquittoCode, at step: SessionStep, clientID: String) -> BrokerFailure {
+        if let disconnectCode {
+            return MQTTFailure.disconnected(code: disconnectCode, step: step, clientID: clientID)
+        }
+        return MQTTFailure.lost(code, step: step, text: errorText)
+    }
+
     // MARK: Called by the callbacks
 
-    func noteConnectAnswer(code: Int32, flags: Int32) {
-        connectAnswer = ConnectAnswer(code: Int(code), isSessionPresent: flags & 1 != 0)
+    func noteConnectAnswer(_ answer: ConnectAnswer) { connectAnswer = answer }
+
+    /// The library calls with its own codes too, and again with 0; those of a broker begin at 128.
+    func noteDisconnect(code: Int32) {
+        if version == .v5, code >= 128 { disconnectCode = Int(code) }
     }
 
     func noteSubscribeAnswer(id: Int32, codes: UnsafeBufferPointer<Int32>) {
@@ -289,19 +336,10 @@ final class MosquittoHandle: @unchecked Sendable {
         throw MosquittoRefusal(code: MosquittoCode(rawValue: code), option: option)
     }
 
-    private func configure(_ tls: TLS, of pointer: OpaquePointer) throws(MosquittoRefusal) {
-        guard OpenSSLCalls.areAvailable else { throw MosquittoRefusal(code: .notSupported, option: "TLS") }
-        if let certificates = tls.trustedCertificates {
-            certificateDescriptor = unlinkedFile(with: certificates)
-            guard certificateDescriptor >= 0 else { throw MosquittoRefusal(code: .systemError, option: "ca") }
-            let path = "/proc/self/fd/\(certificateDescriptor)"
-            try check(mosquitto_tls_set(pointer, path, nil, nil, nil, nil), "ca")
-        } else {
-            // The library's own option for the system's certificates fails on reconnect in 2.0.11.
-            try check(mosquitto_tls_set(pointer, nil, "/etc/ssl/certs", nil, nil, nil), "system certificates")
-        }
-        try check(mosquitto_tls_opts_set(pointer, tls.validatesCertificates ? 1 : 0, "tlsv1.2", nil), "TLS version")
-        if !tls.validatesCertificates { try check(mosquitto_tls_insecure_set(pointer, true), "TLS checks") }
+    /// Our context as it is: with defaults, the library would verify against the text it dials.
+    private func use(_ context: TLSContext, in pointer: OpaquePointer) throws(MosquittoRefusal) {
+        try check(mosquitto_void_option(pointer, MOSQ_OPT_SSL_CTX, context.pointer), "TLS settings")
+        try check(mosquitto_int_option(pointer, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0), "TLS settings")
     }
 
     private func assertOwner() {

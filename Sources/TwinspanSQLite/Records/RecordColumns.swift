@@ -42,10 +42,12 @@ extension Statement: StoredColumns {
 
 /// Columns of the tables in the order in which they are read and written.
 enum RecordColumns {
-    private static let message = "source, address, qos, retained, received, headers, payload"
+    private static let message = "source, address, qos, retained, received, headers, payload, binary"
     static let inbox = "id, connection, bytes, attempts, next_attempt, error, \(message)"
     static let deadLetter = "id, connection, bytes, attempts, died, stage, correlation, error, \(message)"
     static let connection = "id, revision, created, modified, text"
+    static let positionKey = "connection, reader, topic, partition"
+    static let position = "\(positionKey), next"
 
     static func inboxMessage(_ row: some StoredColumns) throws(StoreFailure) -> InboxMessage {
         InboxMessage(
@@ -73,7 +75,13 @@ enum RecordColumns {
             address: text(row, first + 1) ?? "", payload: row.bytes(first + 6) ?? [],
             headers: try headers(row.bytes(first + 5) ?? []),
             qos: UInt8(truncatingIfNeeded: row.integer(first + 2) ?? 0), isRetained: row.integer(first + 3) == 1,
-            receivedAt: Timestamp(milliseconds: row.integer(first + 4) ?? 0))
+            receivedAt: Timestamp(milliseconds: row.integer(first + 4) ?? 0), isBinary: row.integer(first + 7) == 1)
+    }
+
+    static func position(_ row: some StoredColumns) throws(StoreFailure) -> StoredPosition {
+        StoredPosition(
+            connection: try connectionID(row.string(0)), reader: text(row, 1) ?? "", topic: text(row, 2) ?? "",
+            partition: Int32(truncatingIfNeeded: row.integer(3) ?? 0), offset: row.integer(4) ?? 0)
     }
 
     /// Text of a peer, which is kept as bytes.

@@ -9,6 +9,7 @@ struct RecordStatements {
     let oldLetter, putLetter, removeLetter, nextLetter, firstLetter: Statement
     let oldCursor, putCursor, removeCursor: Statement
     let oldConnection, putConnection, removeConnection: Statement
+    let oldPlace, putPlace, removePlace, claimPlaces, removePlaces: Statement
     let setPosition: Statement
 
     init(_ owner: WriterConnection) throws(StoreFailure) {
@@ -32,6 +33,12 @@ struct RecordStatements {
         oldConnection = try prepare("SELECT \(RecordColumns.connection) FROM connection WHERE id = ?")
         putConnection = try put("connection", RecordColumns.connection)
         removeConnection = try prepare("DELETE FROM connection WHERE id = ?")
+        let place = RecordColumns.positionKey.split(separator: ", ").map { "\($0) = ?" }.joined(separator: " AND ")
+        oldPlace = try prepare("SELECT \(RecordColumns.position) FROM log_position WHERE \(place)")
+        putPlace = try put("log_position", "\(RecordColumns.position), claimed")
+        removePlace = try prepare("DELETE FROM log_position WHERE \(place)")
+        claimPlaces = try prepare("UPDATE log_position SET claimed = ? WHERE connection = ?")
+        removePlaces = try prepare("DELETE FROM log_position WHERE connection = ?")
         setPosition = try prepare("UPDATE position SET records = ?, record_count = ?, newest_id = ?")
     }
 
@@ -75,6 +82,20 @@ struct RecordStatements {
         try putCursor.run()
     }
 
+    func put(_ position: StoredPosition, at time: Timestamp) throws(StoreFailure) {
+        Self.bind(keyOf: position, to: putPlace)
+        putPlace.bind(5, position.offset)
+        putPlace.bind(6, time.milliseconds)
+        try putPlace.run()
+    }
+
+    static func bind(keyOf position: StoredPosition, to statement: Statement) {
+        statement.bind(1, copying: position.connection.text)
+        statement.bind(2, bytesOf: position.reader)
+        statement.bind(3, bytesOf: position.topic)
+        statement.bind(4, Int64(position.partition))
+    }
+
     private static func bind(_ message: KeptMessage, to statement: Statement, from first: Int32) {
         statement.bind(first, Int64(message.source))
         statement.bind(first + 1, bytesOf: message.address)
@@ -83,5 +104,6 @@ struct RecordStatements {
         statement.bind(first + 4, message.receivedAt.milliseconds)
         statement.bind(first + 5, copying: RecordColumns.text(of: message.headers))
         statement.bind(first + 6, copying: message.payload)
+        statement.bind(first + 7, message.isBinary ? 1 : 0)
     }
 }

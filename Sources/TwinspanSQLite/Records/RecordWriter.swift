@@ -14,6 +14,7 @@ final class RecordWriter {
         var inbox = LoadTable()
         var deadLetters = LoadTable()
         var cursors: [String: Int64] = [:]
+        var positionOwners: Set<ConnectionID> = []
         var expired = 0
     }
 
@@ -48,6 +49,7 @@ final class RecordWriter {
         loads.inbox = counts.inbox.loads
         loads.deadLetters = counts.deadLetters.loads
         loads.cursors = counts.cursors
+        loads.positionOwners = counts.positionOwners
         loads.deadLettersExpired = counts.expired
         return loads
     }
@@ -131,6 +133,16 @@ final class RecordWriter {
             try statements.removeCursor.run()
             counts.cursors[name] = nil
             return old.map { .cursorPut(name: name, sequence: $0) }
+        case .positionPut(let position):
+            let old = try self.position(position)
+            try statements.put(position, at: time)
+            counts.positionOwners.insert(position.connection)
+            return old.map { .positionPut($0) } ?? .positionRemove(position)
+        case .positionRemove(let position):
+            let old = try self.position(position)
+            RecordStatements.bind(keyOf: position, to: statements.removePlace)
+            try statements.removePlace.run()
+            return old.map { .positionPut($0) }
         case .connectionPut(let connection):
             let old = try storedConnection(connection.id)
             try statements.put(connection)
@@ -166,6 +178,11 @@ final class RecordWriter {
     private func cursor(_ name: String) throws(StoreFailure) -> Int64? {
         statements.oldCursor.bind(1, copying: name)
         return try statements.oldCursor.first { row throws(StoreFailure) in row.integer(0) ?? 0 }
+    }
+
+    private func position(_ position: StoredPosition) throws(StoreFailure) -> StoredPosition? {
+        RecordStatements.bind(keyOf: position, to: statements.oldPlace)
+        return try statements.oldPlace.first { row throws(StoreFailure) in try RecordColumns.position(row) }
     }
 
     private func storedConnection(_ id: ConnectionID) throws(StoreFailure) -> StoredConnection? {
@@ -287,6 +304,33 @@ final class RecordWriter {
         }
     }
 
+    /// The same of the connections' places in brokers' logs.
+    func noteClaims(
+        ofPositions claimed: Set<ConnectionID>, now: Timestamp, deadline: Timestamp
+    ) throws(StoreFailure) -> Int {
+        var orphans: [ConnectionID] = []
+        let newest = try Statement(
+            owner.handle, "SELECT connection, max(claimed) FROM log_position GROUP BY connection")
+        try newest.each { row throws(StoreFailure) in
+            let connection = try RecordColumns.connectionID(row.string(0))
+            if !claimed.contains(connection), row.integer(1) ?? 0 < deadline.milliseconds { orphans.append(connection) }
+        }
+        return try inTransaction { () throws(StoreFailure) in
+            for connection in claimed.sorted(by: { $0.text < $1.text })
+            where counts.positionOwners.contains(connection) {
+                statements.claimPlaces.bind(1, now.milliseconds)
+                statements.claimPlaces.bind(2, copying: connection.text)
+                try statements.claimPlaces.run()
+            }
+            for connection in orphans {
+                statements.removePlaces.bind(1, copying: connection.text)
+                try statements.removePlaces.run()
+                counts.positionOwners.remove(connection)
+            }
+            return orphans.count
+        }
+    }
+
     // MARK: Opening
 
     /// Discards what was written behind `committed` by a commit that was refused.
@@ -321,6 +365,10 @@ final class RecordWriter {
         counts.cursors = [:]
         try Statement(owner.handle, "SELECT name, sequence FROM reader").each { row throws(StoreFailure) in
             counts.cursors[row.string(0) ?? ""] = row.integer(1) ?? 0
+        }
+        counts.positionOwners = []
+        for name in try owner.strings("SELECT DISTINCT connection FROM log_position") {
+            counts.positionOwners.insert(try RecordColumns.connectionID(name))
         }
     }
 

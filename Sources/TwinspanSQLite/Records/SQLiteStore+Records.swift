@@ -1,4 +1,5 @@
 // What is stored beside events, for its readers.
+import Foundation
 import GRDB
 import Synchronization
 public import TwinspanEngine
@@ -56,6 +57,20 @@ extension SQLiteStore: RecordStore {
         }
     }
 
+    public func positions(
+        of connection: ConnectionID, reader: String
+    ) throws(StoreFailure) -> [StoredPosition] {
+        try read(\.journal) { db in
+            let statement = try db.cachedStatement(
+                sql: "SELECT \(RecordColumns.position) FROM log_position WHERE connection = ? AND reader = ?"
+                    + " ORDER BY topic, partition")
+            let rows = try Row.fetchCursor(statement, arguments: [connection.text, Data(reader.utf8)])
+            var positions: [StoredPosition] = []
+            while let row = try rows.next() { positions.append(try RecordColumns.position(row)) }
+            return positions
+        }
+    }
+
     public func storedConnections() throws(StoreFailure) -> [StoredConnection] {
         try read(\.journal) { db in
             let rows = try Row.fetchCursor(db, sql: "SELECT \(RecordColumns.connection) FROM connection ORDER BY id")
@@ -81,6 +96,15 @@ extension SQLiteStore: RecordStore {
     ) throws(StoreFailure) -> Int {
         guard let recordWriter else { throw Self.closedFailure }
         let count = try recordWriter.noteClaims(of: readers, now: now, deadline: deadline)
+        publishLoads(recordWriter)
+        return count
+    }
+
+    public func noteClaims(
+        ofPositions connections: Set<ConnectionID>, now: Timestamp, deadline: Timestamp
+    ) throws(StoreFailure) -> Int {
+        guard let recordWriter else { throw Self.closedFailure }
+        let count = try recordWriter.noteClaims(ofPositions: connections, now: now, deadline: deadline)
         publishLoads(recordWriter)
         return count
     }

@@ -14,7 +14,7 @@ extension InboundCarrier {
             kept.payload.withUnsafeBytes { payload in
                 batch.append(
                     address: address, payload: payload, source: kept.source, qos: kept.qos,
-                    isRetained: kept.isRetained, headers: kept.headers)
+                    isRetained: kept.isRetained, headers: kept.headers, isBinary: kept.isBinary)
             }
         }
         let isTapped = accounts.recorder.isTapped
@@ -36,7 +36,8 @@ extension InboundCarrier {
         return KeptMessage(
             connection: stages.connectionID, source: turn.passage.source.index, address: transport.address,
             payload: Array(turn.passage.payload), headers: transport.message.headers, qos: transport.message.qos,
-            isRetained: transport.message.isRetained, receivedAt: turn.passage.now)
+            isRetained: transport.message.isRetained, receivedAt: turn.passage.now,
+            isBinary: transport.message.isBinary)
     }
 
     func tellConsumed(_ turn: Turn) {

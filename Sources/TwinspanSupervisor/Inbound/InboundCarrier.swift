@@ -45,48 +45,86 @@ final class InboundCarrier {
         _ message: MessageBatch.Message, _ batch: MessageBatch, _ bytes: UnsafeRawBufferPointer, isTold: Bool,
         isTapped: Bool, rerun: InboxMessage? = nil, _ tally: inout BatchTally
     ) {
+        var turn = turn(message, batch, bytes, isTold: isTold, isTapped: isTapped)
+        if begin(&turn, &tally) {
+            stages.map(turn.passage, scratch: &scratch) { mapper, result in take(mapper, result, &turn, &tally) }
+        }
+        finish(&turn, rerun, &tally)
+    }
+
+    /// A message that has been through the mappers, and has changed nothing yet. Valid as long as its batch is.
+    struct MappedTurn {
+        fileprivate var turn: Turn
+        fileprivate var results: [(mapper: String, result: MapperChain.Inbound)] = []
+    }
+
+    /// Gives a message to the mappers, which may take their time; `carry` does the rest.
+    func map(
+        _ message: MessageBatch.Message, _ batch: MessageBatch, _ bytes: UnsafeRawBufferPointer, isTold: Bool,
+        isTapped: Bool
+    ) -> MappedTurn {
+        var mapped = MappedTurn(turn: turn(message, batch, bytes, isTold: isTold, isTapped: isTapped))
+        guard stages.refusal(of: &mapped.turn.passage) == nil else { return mapped }
+        stages.map(mapped.turn.passage, scratch: &scratch) { mapped.results.append(($0, $1)) }
+        return mapped
+    }
+
+    /// Carries a message of a batch whose mappers are done.
+    func carry(_ mapped: MappedTurn, _ tally: inout BatchTally) {
+        var turn = mapped.turn
+        if begin(&turn, &tally) {
+            for (mapper, result) in mapped.results { take(mapper, result, &turn, &tally) }
+        }
+        finish(&turn, nil, &tally)
+    }
+
+    private func turn(
+        _ message: MessageBatch.Message, _ batch: MessageBatch, _ bytes: UnsafeRawBufferPointer, isTold: Bool,
+        isTapped: Bool
+    ) -> Turn {
         let source = stages.sources[message.source]
         let transport = TransportHeaders(
             message, in: batch, isMQTT: stages.isMQTT, readsAddress: source.readsAddress)
         let passage = InboundPassage(
             source, transport, payload: UnsafeRawBufferPointer(rebasing: bytes[message.payload]), now: clock.now)
-        var turn = Turn(passage: passage, isTold: isTold, isTapped: isTapped)
-        carry(&turn, &tally)
+        return Turn(passage: passage, isTold: isTold, isTapped: isTapped)
+    }
+
+    /// Whether the message may go to the mappers; otherwise it is refused.
+    private func begin(_ turn: inout Turn, _ tally: inout BatchTally) -> Bool {
+        if let (stage, error) = stages.refusal(of: &turn.passage) {
+            tally.counts.unmapped += 1
+            refuse(error, stage, nil, nil, DittoHeaders(), &turn, &tally)
+            return false
+        }
+        if turn.isTold { tellConsumed(turn) }
+        tally.note(.consumed, turn.passage.source.index)
+        return true
+    }
+
+    /// What one mapper has made of the message.
+    private func take(
+        _ mapper: String, _ result: MapperChain.Inbound, _ turn: inout Turn, _ tally: inout BatchTally
+    ) {
+        switch result {
+        case .dropped(let reason): drop(mapper, reason, turn, &tally)
+        case .signals(.none): drop(mapper, "the mapper has made nothing of it", turn, &tally)
+        case .signals(.one(let envelope)): run(envelope, mapper, &turn, &tally)
+        case .signals(.many(let envelopes)):
+            for envelope in envelopes { run(envelope, mapper, &turn, &tally) }
+        case .failed(let failure):
+            tally.counts.unmapped += 1
+            refuse(failure.error, .mapping, mapper, failure.topic, failure.headers, &turn, &tally)
+        }
+    }
+
+    private func finish(_ turn: inout Turn, _ rerun: InboxMessage?, _ tally: inout BatchTally) {
         // What was not judged as a whole goes back as a whole.
         if tally.isRefused {
             _ = turn.waiting?.endTurn(id: nil, MessageVerdict())
             return
         }
         end(&turn, rerun, &tally)
-    }
-
-    private func carry(_ turn: inout Turn, _ tally: inout BatchTally) {
-        do throws(TwinspanError) {
-            try stages.checkSize(turn.passage)
-        } catch {
-            tally.counts.unmapped += 1
-            return refuse(error, .message, nil, nil, DittoHeaders(), &turn, &tally)
-        }
-        do throws(TwinspanError) {
-            try stages.readInput(&turn.passage)
-        } catch {
-            tally.counts.unmapped += 1
-            return refuse(error, .input, nil, nil, DittoHeaders(), &turn, &tally)
-        }
-        if turn.isTold { tellConsumed(turn) }
-        tally.note(.consumed, turn.passage.source.index)
-        stages.map(turn.passage, scratch: &scratch) { mapper, result in
-            switch result {
-            case .dropped(let reason): drop(mapper, reason, turn, &tally)
-            case .signals(.none): drop(mapper, "the mapper has made nothing of it", turn, &tally)
-            case .signals(.one(let envelope)): run(envelope, mapper, &turn, &tally)
-            case .signals(.many(let envelopes)):
-                for envelope in envelopes { run(envelope, mapper, &turn, &tally) }
-            case .failed(let failure):
-                tally.counts.unmapped += 1
-                refuse(failure.error, .mapping, mapper, failure.topic, failure.headers, &turn, &tally)
-            }
-        }
     }
 
     /// Ends the turn of a message: what it leaves behind is queued for the commit of its batch.

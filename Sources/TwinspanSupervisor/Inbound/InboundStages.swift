@@ -74,6 +74,21 @@ struct InboundStages: Sendable {
 
     // MARK: The message
 
+    /// Why a message does not even go to the mappers; nil when it does.
+    func refusal(of passage: inout InboundPassage) -> (stage: InboundStage, error: TwinspanError)? {
+        do throws(TwinspanError) {
+            try checkSize(passage)
+        } catch {
+            return (.message, error)
+        }
+        do throws(TwinspanError) {
+            try readInput(&passage)
+        } catch {
+            return (.input, error)
+        }
+        return nil
+    }
+
     /// Throws `connectivity:message.mapping.failed` for a payload that is too large.
     func checkSize(_ passage: InboundPassage) throws(TwinspanError) {
         guard passage.payload.count <= limits.bytes else {

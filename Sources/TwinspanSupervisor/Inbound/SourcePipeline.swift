@@ -50,12 +50,16 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         let firstLogged =
             accounts.recorder.logsSuccesses
             ? batch.count - successes.take(batch.count, at: carrier.clock.monotonic) : batch.count
-        batch.bytes.withUnsafeBytes { bytes in
-            for index in batch.messages.indices where !tally.isRefused {
-                carrier.carry(
-                    batch.messages[index], batch, bytes, isTold: isTapped || index >= firstLogged, isTapped: isTapped,
-                    &tally)
+        if batch.positions.isEmpty {
+            batch.bytes.withUnsafeBytes { bytes in
+                for index in batch.messages.indices where !tally.isRefused {
+                    carrier.carry(
+                        batch.messages[index], batch, bytes, isTold: isTapped || index >= firstLogged,
+                        isTapped: isTapped, &tally)
+                }
             }
+        } else {
+            carryToPositions(batch, firstLogged: firstLogged, isTapped: isTapped)
         }
         // While the store is closed nothing was judged: the whole batch goes back to the broker.
         if tally.isRefused {
@@ -65,6 +69,49 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         tally.record(in: accounts.recorder)
         return Ticket(sequence: tally.sequence, epoch: tally.epoch ?? engine.gate.epoch)
     }
+
+    /// Carries a batch of a log, in one transaction with the place it was read up to. The mappers have done their work
+    /// before that begins, because nobody else's changes are committed until it ends.
+    private func carryToPositions(_ batch: MessageBatch, firstLogged: Int, isTapped: Bool) {
+        batch.bytes.withUnsafeBytes { bytes in
+            let mapped = batch.messages.indices.map { index in
+                carrier.map(
+                    batch.messages[index], batch, bytes, isTold: isTapped || index >= firstLogged, isTapped: isTapped)
+            }
+            guard let group = engine.openGroup() else {
+                tally.isRefused = true
+                return
+            }
+            for turn in mapped where !tally.isRefused { carrier.carry(turn, &tally) }
+            if tally.isRefused { return engine.abandon(group, because: Self.partOfBatch) }
+            let connection = carrier.stages.connectionID
+            let ticket = engine.close(
+                group, keeping: batch.positions.map { .positionPut(StoredPosition($0, of: connection)) })
+            if ticket == .refused { tally.isRefused = true } else { tally.note(ticket) }
+        }
+    }
+
+    /// Why the engine refuses what it has taken of a batch that it could not take as a whole.
+    private static let partOfBatch = StoreFailure(
+        kind: .other, description: "a batch of a log could only be taken in part, so nothing of it was kept",
+        hint: "see what was reported of the store before")
+
+    func positions(of reader: String) throws(BrokerFailure) -> [LogPosition] {
+        do throws(StoreFailure) {
+            return try engine.positions(
+                of: carrier.stages.connectionID, reader: reader, patience: Self.positionPatience
+            ).map { LogPosition(reader: $0.reader, topic: $0.topic, partition: $0.partition, offset: $0.offset) }
+        } catch {
+            throw BrokerFailure(
+                step: .subscribe, reaction: engine.condition == .open ? .backOff : .awaitIntake,
+                reason: "store-unreadable",
+                message: "The place to go on from could not be read: \(error.description).",
+                hint: error.hint ?? "see why the store is not ready")
+        }
+    }
+
+    /// How long a session waits for what was read before it.
+    private static let positionPatience = Duration.seconds(5)
 
     private static let refused = Ticket(sequence: .max, epoch: -1)
 
@@ -92,6 +139,16 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
         }
     }
 
+    func dropped(_ count: Int, source: Int, reason: String) {
+        let counters = accounts.counters
+        counters.add(.received, count)
+        counters.add(.unmapped, count)
+        counters.add(.dropped, .inbound, reason: reason, count)
+        counters.add(.empty, count)
+        counters.add(.acknowledged, count)
+        accounts.recorder.count(.source(source), .acknowledged, count)
+    }
+
     private func recordAcknowledged(_ batch: MessageBatch) {
         let recorder = accounts.recorder
         var start = 0
@@ -109,5 +166,13 @@ final class SourcePipeline: Inlet, @unchecked Sendable {
                     .source(told.source), .acknowledged, "Message was acknowledged.",
                     correlationID: told.correlationID))
         }
+    }
+}
+
+extension StoredPosition {
+    fileprivate init(_ position: LogPosition, of connection: ConnectionID) {
+        self.init(
+            connection: connection, reader: position.reader, topic: position.topic, partition: position.partition,
+            offset: position.offset)
     }
 }

@@ -17,6 +17,11 @@ public protocol AdapterHarness: Sendable {
     /// An outbound address the client library refuses.
     var impossibleAddress: String { get }
 
+    /// What a session's failure asks for when the broker is stopped in order: one that says goodbye may be given time.
+    var reactionToStop: BrokerFailure.Reaction { get }
+    /// Whether a session goes on while its broker is away, because the client library connects again by itself.
+    var outlivesOutages: Bool { get }
+
     /// Sends messages to an address and waits until the broker has them.
     func send(_ payloads: [String], to address: String) throws
 
@@ -29,6 +34,13 @@ public protocol AdapterHarness: Sendable {
     func killBroker() throws
     /// Starts the broker again on the same port.
     func startBroker() throws
+}
+
+extension AdapterHarness {
+    /// What a session's failure asks for when the broker is stopped in order.
+    public var reactionToStop: BrokerFailure.Reaction { .retryNow }
+    /// Most client libraries leave that to us.
+    public var outlivesOutages: Bool { false }
 }
 
 /// Collects messages on the far side of a broker.

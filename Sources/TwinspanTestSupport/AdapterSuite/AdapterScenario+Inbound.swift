@@ -93,8 +93,19 @@ extension AdapterScenario {
             let first = SessionThread(session)
             try first.awaitOpen()
             try harness.stopBroker()
+            if harness.outlivesOutages {
+                let isTold = first.observer.state.wait(10) { !$0.places.isEmpty }
+                try require(isTold, "the outage is not told")
+                try harness.startBroker()
+                try harness.send(numbered(0..<50), to: address)
+                try inlet.awaitCount(50)
+                try require(first.observer.state.wait(10) { $0.places.isEmpty }, "the recovery is not told")
+                try first.stop()
+                try require(inlet.payloads == numbered(0..<50), "\(inlet.payloads)")
+                return
+            }
             let failure = try first.failure()
-            try require(failure.reaction == .retryNow && failure.step == .serve, "\(failure)")
+            try require(failure.reaction == harness.reactionToStop && failure.step == .serve, "\(failure)")
             try require(try SessionThread(session).failure().reason == "refused", "a dead broker must refuse")
             try harness.startBroker()
             try harness.send(numbered(0..<50), to: address)

@@ -70,6 +70,14 @@ extension AdapterScenario {
             for payload in numbered(0..<20_000) { try queue.offer(payload, to: address) }
             try require(outcomes.state.wait(5) { $0.confirmed.count > 100 }, "nothing is confirmed")
             try harness.killBroker()
+            if harness.outlivesOutages {
+                try harness.startBroker()
+                let isDone = outcomes.state.wait(30) { $0.confirmed.count == 20_000 }
+                try require(isDone, "\(outcomes.state.current.confirmed.count) of 20000 confirmed")
+                try first.stop()
+                try require(outcomes.state.current.confirmed == numbered(0..<20_000), "order or number differs")
+                return
+            }
             let failure = try first.failure()
             try require(failure.reaction == .retryNow, "\(failure)")
             let confirmed = outcomes.state.current.confirmed.count

@@ -1,31 +1,43 @@
 // The registry of adapters, and what their bindings know about configurations. A new adapter is two lines here.
+import TwinspanAMQP091
+import TwinspanAMQP10
 import TwinspanConnections
 import TwinspanJSON
 import TwinspanMQTT
+import TwinspanNetwork
 import TwinspanProtocol
 
 enum Adapters {
-    static let all: [any BrokerAdapter] = [MQTTBrokerClient()]
+    static let all: [any BrokerAdapter] = [MQTTBrokerClient(), AMQP091BrokerClient()]
+    static let all: [any BrokerAdapter] = [MQTTBrokerClient(), AMQP10BrokerClient()]
 
     /// The rules the lint applies.
     static let bindingRules: [BindingRules] = [
-        BindingRules(types: [.mqtt], settings: []) { connection in
+        BindingRules(types: [.mqtt, .mqtt5], settings: []) { connection in
             MQTTFields.diagnose(connection).map { problem in
                 BindingProblem(
                     path: problem.path, message: problem.text, hint: problem.hint, isWarning: problem.isWarning)
             }
-        }
+        },
+        BindingRules(types: [.amqp10]) { AMQP10Fields.diagnose($0) },
+        TLSRules.rules,
+        BindingRules(types: [.amqp091], settings: AMQP091Fields.Key.allCases.map(\.rawValue)) { connection in
+            AMQP091Fields.diagnose(connection)
+        },
     ]
 
     /// How definitions that come over HTTP are read: as those in files are.
-    static let reading = ConnectionReading(
-        read: { document, id in
-            do throws(TwinspanError) {
-                return .success(
-                    try ConnectionJSON.read(.object(document), id: id, rules: readingRules))
-            } catch {
-                return .failure(error)
-            }
-        },
-        write: { $0.json(.shown) }, store: { $0.json(.stored) })
+    static func reading(hosts: HostRules) -> ConnectionReading {
+        var rules = readingRules
+        rules.hosts = hosts
+        return ConnectionReading(
+            read: { [rules] document, id in
+                do throws(TwinspanError) {
+                    return .success(try ConnectionJSON.read(.object(document), id: id, rules: rules))
+                } catch {
+                    return .failure(error)
+                }
+            },
+            write: { $0.json(.shown) }, store: { $0.json(.stored) })
+    }
 }

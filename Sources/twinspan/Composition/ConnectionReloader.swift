@@ -12,6 +12,7 @@ import TwinspanSupervisor
 final class ConnectionReloader: Sendable {
     private let paths: [String]
     private let scripts: String?
+    private let hosts: HostRules
     private let fleet: ConnectionFleet
     private let logger: Logger
     private let grace: Duration
@@ -36,8 +37,11 @@ final class ConnectionReloader: Sendable {
     private static let interval = Duration.milliseconds(1000)
 
     /// - Parameter scripts: the directory of mapper scripts.
-    init(paths: [String], scripts: String?, fleet: ConnectionFleet, logger: Logger, grace: Duration) {
+    init(
+        paths: [String], scripts: String?, hosts: HostRules, fleet: ConnectionFleet, logger: Logger, grace: Duration
+    ) {
         self.paths = paths
+        self.hosts = hosts
         self.scripts = scripts
         self.fleet = fleet
         self.logger = logger
@@ -123,7 +127,8 @@ final class ConnectionReloader: Sendable {
     private func load() -> LoadedConnections {
         var stamps = self.stamps
         let loaded = ConnectionFiles.load(
-            paths: paths, rules: Adapters.bindingRules, mappers: Mappers.rules, scripts: scripts)
+            paths: paths, rules: Adapters.bindingRules, mappers: Mappers.rules, scripts: scripts,
+            hosts: hosts)
         let known = Set(stamps.map(\.path))
         // What is referred to is known only now.
         stamps += loaded.watchedFiles.filter { !known.contains($0) }.map(FileStamp.init)

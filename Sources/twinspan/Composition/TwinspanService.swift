@@ -48,7 +48,7 @@ final class TwinspanService: Sendable {
         }
         let fleet = try fleet(engine: engine, clock: clock)
         let reloader = ConnectionReloader(
-            paths: connectionPaths, scripts: configuration.mappers.paths.first, fleet: fleet, logger: logger,
+            paths: connectionPaths, scripts: configuration.mappers.paths.first, hosts: configuration.hosts, fleet: fleet, logger: logger,
             grace: Self.grace)
         guard let connections = reloader.loadAtStart() else {
             engine.stop()
@@ -104,7 +104,7 @@ final class TwinspanService: Sendable {
                 inbox: InboxSettings(
                     bytes: configuration.inbox.bytes, attempts: configuration.inbox.attempts,
                     age: configuration.inbox.maxAge))
-            environment.reading = Adapters.reading
+            environment.reading = Adapters.reading(hosts: configuration.hosts)
             environment.secrets = try secrets()
             environment.instance = Self.hostName
             let fleet = ConnectionFleet(environment: environment)

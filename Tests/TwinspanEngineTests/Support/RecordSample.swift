@@ -13,7 +13,7 @@ enum RecordSample {
             connection: try ConnectionID(connection), source: 3, address: "a/日本/'\"\u{0}",
             payload: (0..<bytes).map { UInt8(truncatingIfNeeded: $0 &* 7) },
             headers: [("h", "1"), ("h", "\"2\"\u{1}"), ("", "")], qos: 1, isRetained: true,
-            receivedAt: Timestamp(milliseconds: milliseconds))
+            receivedAt: Timestamp(milliseconds: milliseconds), isBinary: bytes % 2 == 0)
     }
 
     static func inbox(
@@ -50,6 +50,7 @@ struct StoredRecords: Equatable {
     var letters: [String] = []
     var cursors: [String: Int64] = [:]
     var connections: [String] = []
+    var positions: Set<StoredPosition> = []
 
     init() {}
 
@@ -59,6 +60,11 @@ struct StoredRecords: Equatable {
         }
         letters = try records.deadLetters(DeadLetterQuery(limit: 100_000)).map { String(describing: $0) }
         cursors = try records.cursors()
+        for name in connections {
+            for reader in ["g0\u{0}'", "g1\u{0}'"] {
+                positions.formUnion(try records.positions(of: try ConnectionID(name), reader: reader))
+            }
+        }
         self.connections = try records.storedConnections().map { String(describing: $0) }
     }
 
@@ -80,6 +86,8 @@ struct StoredRecords: Equatable {
             }
         }
         loads.cursors = try records.cursors()
+        // A set of candidates, which those that have gone may stay in.
+        loads.positionOwners = records.loads.positionOwners
         loads.deadLettersExpired = records.loads.deadLettersExpired
         return loads
     }

@@ -1,0 +1,43 @@
+// The session that reads a connection's sources: dials, then serves one link until it ends.
+import TwinspanConnections
+import TwinspanNetwork
+
+/// Reads the sources of one connection.
+final class KafkaConsumer: BrokerSession {
+    private let fields: KafkaFields
+    private let inlet: any Inlet
+    private let timing: KafkaBrokerClient.Timing
+    private let control = SessionControl()
+
+    init(fields: KafkaFields, inlet: any Inlet, timing: KafkaBrokerClient.Timing) {
+        self.fields = fields
+        self.inlet = inlet
+        self.timing = timing
+    }
+
+    func stop(grace: Duration) { control.stop(grace: grace) }
+
+    func run(observer: any SessionObserver) -> SessionEnd {
+        guard let wake = WakeSignal() else { return control.end() ? .stopped : .failed(NetworkFailure.exhausted) }
+        control.begin(wake: wake)
+        let end = control.isStopping ? .stopped : serve(wake: wake, observer: observer)
+        return control.end() ? .stopped : end
+    }
+
+    private func serve(wake: WakeSignal, observer: any SessionObserver) -> SessionEnd {
+        let dialler = KafkaDialler(
+            fields: fields, role: .consumer, settings: fields.consumerSettings(timing), timeout: timing.dial)
+        switch dialler.dial(control: control, wake: wake, observer: observer) {
+        case .stopped: return .stopped
+        case .failed(let failure): return .failed(failure)
+        case .connected(let handle):
+            let link = KafkaConsumerLink(
+                handle: handle, fields: fields, inlet: inlet, observer: observer, timing: timing, control: control,
+                wake: wake)
+            let end = link.serve()
+            handle.onRebalance = nil
+            if !handle.release(until: .after(.seconds(2))) { observer.warned(KafkaFailure.abandoned) }
+            return end
+        }
+    }
+}
