@@ -33,7 +33,7 @@ def parse_arguments():
         prog="Benchmarks/run.py", description=__doc__, epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", metavar="SCENARIO", default=[],
-                        help="run the scenarios whose name begins so; may be repeated: "
+                        help="run the scenario of this name, else those whose name begins so; may be repeated: "
                              + ", ".join(f"'{name}'" for name in scenarios.SCENARIOS))
     parser.add_argument("--quick", action="store_true", help="fewer messages, things and rounds")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds per comparison (default 5, quick 2)")
@@ -47,7 +47,8 @@ def parse_arguments():
     parser.add_argument("--before", type=Path, metavar="BINARY",
                         help="another twinspan, whose idle memory stands beside ours in adapters-memory")
     parser.add_argument("--swift-programs", type=Path, metavar="DIR",
-                        help="where hummingbird-constant, json-bench, engine-bench, script-bench and push-client lie already built")
+                        help="where hummingbird-constant, json-bench, engine-bench, script-bench and "
+                             "push-client lie already built")
     parser.add_argument("--work", type=Path, metavar="DIR",
                         help="data lies here while it runs (default .build/bench): the disk that is measured")
     parser.add_argument("--output", type=Path, default=ROOT / ".build/bench/results.json", metavar="FILE",
@@ -64,7 +65,8 @@ def chosen_scenarios(parser, wanted):
         return list(scenarios.SCENARIOS)
     chosen = []
     for text in wanted:
-        fitting = [name for name in scenarios.SCENARIOS if name.startswith(text)]
+        fitting = [text] if text in scenarios.SCENARIOS else \
+            [name for name in scenarios.SCENARIOS if name.startswith(text)]
         if not fitting:
             parser.error(f"no scenario '{text}'; there are: {', '.join(scenarios.SCENARIOS)}")
         chosen += fitting

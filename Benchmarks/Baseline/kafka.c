@@ -14,8 +14,8 @@ enum { partition_limit = 1024 };
 
 const char *const transport_usage =
     "  --bootstrap HOST:PORT[,…]   the cluster\n"
-    "  An ADDRESS is a topic; its name is also that of the relay's group. Keys are passed on, so that a device stays in\n"
-    "  its partition. declare is the cluster's own work.\n";
+    "  An ADDRESS is a topic; its name is also that of the relay's group. Keys are passed on, so that a device stays\n"
+    "  in its partition. declare is the cluster's own work.\n";
 
 static const char *bootstrap;
 

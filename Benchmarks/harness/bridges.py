@@ -1,4 +1,4 @@
-"""The scenarios of the brokers in routes.py: one flow through the twin against one through a bare program, and memory."""
+"""The scenarios of the brokers in routes.py: flows through the twin and through a bare program, and memory."""
 
 import statistics
 import time

@@ -109,7 +109,7 @@ class FlowRoute(Route):
 
 
 class AMQP091(FlowRoute):
-    """Queue → twin → fanout exchange with one queue; everything durable, messages persistent, publishes confirmed."""
+    """Queue → twin → fanout exchange with one queue; all durable, messages persistent, publishes confirmed."""
 
     name = "bridge amqp 0.9.1"
     kind = "amqp-091"
@@ -199,7 +199,7 @@ class Kafka(FlowRoute):
 
 
 class HTTPPush(Route):
-    """MQTT topic → twin → POST to an endpoint in C; the baseline reads the same kind of topic and posts its payloads."""
+    """MQTT topic → twin → POST to an endpoint in C; the baseline reads such a topic and posts its payloads."""
 
     name = "http-push"
     kind = "http-push"

@@ -138,8 +138,8 @@ class Tools:
     def measure(self, bridge, far_end, generate, load, since_sent=False):
         """One flow through `bridge` (a Child), from `generate(load)` to the context manager `far_end`.
 
-        The throughput is that between the first and the last message at the far end or, with `since_sent`, from when the
-        first was sent: what comes in a few large batches is faster than the road between two of them.
+        The throughput is that between the first and the last message at the far end or, with `since_sent`, from when
+        the first was sent: what comes in a few large batches is faster than the road between two of them.
         """
         with far_end as result:
             cpu, written = bridge.cpu_seconds(), bridge.written_bytes()
