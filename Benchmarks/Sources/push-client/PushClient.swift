@@ -31,7 +31,7 @@ private final class Poster {
         slots.wait()
         do {
             let request = try HTTPClient.Request(
-                url: url, method: .POST, headers: headers, body: .bytes(ByteBuffer(bytes: payload)))
+                url: url, method: .POST, headers: headers, body: .byteBuffer(ByteBuffer(bytes: payload)))
             client.execute(request: request).whenComplete { [slots] result in
                 slots.signal()
                 if case .success(let response) = result, response.status == .noContent { return }
