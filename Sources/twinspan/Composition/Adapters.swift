@@ -3,13 +3,15 @@ import TwinspanAMQP091
 import TwinspanAMQP10
 import TwinspanConnections
 import TwinspanJSON
+import TwinspanKafka
 import TwinspanMQTT
 import TwinspanNetwork
 import TwinspanProtocol
 
 enum Adapters {
-    static let all: [any BrokerAdapter] = [MQTTBrokerClient(), AMQP091BrokerClient()]
-    static let all: [any BrokerAdapter] = [MQTTBrokerClient(), AMQP10BrokerClient()]
+    static let all: [any BrokerAdapter] = [
+        MQTTBrokerClient(), AMQP091BrokerClient(), AMQP10BrokerClient(), KafkaBrokerClient(),
+    ]
 
     /// The rules the lint applies.
     static let bindingRules: [BindingRules] = [
@@ -20,6 +22,7 @@ enum Adapters {
             }
         },
         BindingRules(types: [.amqp10]) { AMQP10Fields.diagnose($0) },
+        BindingRules(types: [.kafka]) { KafkaFields.diagnose($0) },
         TLSRules.rules,
         BindingRules(types: [.amqp091], settings: AMQP091Fields.Key.allCases.map(\.rawValue)) { connection in
             AMQP091Fields.diagnose(connection)
