@@ -102,6 +102,7 @@ def run(chosen, bench, output):
             rows.append((name, scenarios.SCENARIOS[name](bench)))
         except BenchError as error:
             failures.append(f"{name}: {error}")
+            rows.append((name, error.rows))
             say(f"error: {failures[-1]}")
             stop_everything()
     # The last that ran are the first to be read.

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from .bench import VOID_CPU_MICROSECONDS, lost_note, median, say_flow
+from .processes import BenchError
 from .report import Row
 from .routes import ROUTES
 from .tools import Load, say
@@ -67,16 +68,23 @@ def memory(bench):
     for index, metric in enumerate(("anonymous", "resident")):
         rows.append(Row("adapters-memory", f"no connection, {metric}", none[index], "MB", before[index],
                         note="baseline: --before"))
+    failures = []
     for route_type in ROUTES:
-        with ExitStack() as stack:
-            route = route_type(bench)
-            route.enter(stack)
-            # The target's connection for HTTP push, which has no source; the source's for all others.
-            name = "events-out" if route.kind == "http-push" else "telemetry-in"
-            figures = _idle(bench, route.kind, _Only(route, name))
+        try:
+            with ExitStack() as stack:
+                route = route_type(bench)
+                route.enter(stack)
+                # The target's connection for HTTP push, which has no source; the source's for all others.
+                name = "events-out" if route.kind == "http-push" else "telemetry-in"
+                figures = _idle(bench, route.kind, _Only(route, name))
+        except BenchError as error:
+            failures.append(f"{route_type.kind}: {error}")
+            continue
         for index, metric in enumerate(("anonymous", "resident")):
             rows.append(Row("adapters-memory", f"one {route.kind} connection, {metric}", figures[index], "MB",
                             note=f"{figures[index] - none[index]:+.1f} MB"))
+    if failures:
+        raise BenchError("; ".join(failures), rows)
     return rows
 
 

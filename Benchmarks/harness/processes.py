@@ -15,7 +15,11 @@ _running = []
 
 
 class BenchError(Exception):
-    """Something that stops one scenario; its text says what and what to do."""
+    """Something that stops one scenario; its text says what and what to do. `rows` were measured all the same."""
+
+    def __init__(self, text, rows=()):
+        super().__init__(text)
+        self.rows = list(rows)
 
 
 def _die_with_parent():
