@@ -4,7 +4,7 @@
 // `diagnose` reports is replaced by its default.
 public import TwinspanConnections
 import TwinspanExpressions
-public import TwinspanNetwork
+import TwinspanNetwork
 import TwinspanProtocol
 
 /// Settings of an AMQP 1.0 connection.
@@ -30,8 +30,6 @@ public struct AMQP10Fields: Sendable {
     }
 
     public var host: String
-    /// The broker with the way there, and what may be reached at all.
-    public var endpoint: Endpoint
     public var port: Int
     public var usesTLS: Bool
     var login: AMQP10Login
@@ -75,7 +73,6 @@ public struct AMQP10Fields: Sendable {
             AMQP10Fields.milliseconds(text(key)).flatMap { $0 > 0 ? .milliseconds($0) : nil }
         }
         host = connection.uri.host
-        endpoint = Endpoint(connection)
         port = connection.uri.port
         usesTLS = AMQP10Fields.secureSchemes.contains(connection.uri.scheme)
         login = AMQP10Login(connection)
