@@ -18,7 +18,7 @@ struct AMQP091FieldsTests {
                 scheme: scheme, user: user, password: password.map { Secret($0) }, host: "h", port: 1, path: path),
             sources: queues.isEmpty ? [] : [Source(addresses: queues, consumerCount: 2, authorizationContext: [])],
             targets: try targets.map {
-                Target(address: try PlaceholderTemplate($0), topics: [], authorizationContext: [])
+                Target(address: try PlaceholderTemplate.parse($0, scope: .address), topics: [], authorizationContext: [])
             }, specificConfig: settings)
     }
 
