@@ -88,6 +88,6 @@ func amqp091Connection(
             scheme: scheme, user: user, password: password.map { Secret($0) }, host: host, port: port, path: path),
         sources: queues.isEmpty ? [] : [Source(addresses: queues, authorizationContext: [])],
         targets: try targets.map {
-            Target(address: try PlaceholderTemplate($0), topics: [], authorizationContext: [])
+            Target(address: try PlaceholderTemplate.parse($0, scope: .address), topics: [], authorizationContext: [])
         }, trustedCertificates: authority, specificConfig: settings)
 }
