@@ -216,7 +216,9 @@ let package = Package(
             swiftSettings: sharedSettings),
         .testTarget(
             name: "TwinspanMQTTTests",
-            dependencies: ["TwinspanMQTT", "TwinspanConnections", "TwinspanExpressions", "TwinspanProtocol"],
+            dependencies: [
+                "TwinspanMQTT", "TwinspanNetwork", "TwinspanConnections", "TwinspanExpressions", "TwinspanProtocol",
+            ],
             swiftSettings: sharedSettings),
         .testTarget(
             name: "TwinspanNetworkTests",

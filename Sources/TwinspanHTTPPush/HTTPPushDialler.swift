@@ -1,6 +1,6 @@
 // The steps that a session and a probe take before the first request (spec/connectivity-bindings.md §5.4): resolve,
-// connect, shake hands where TLS is asked for, and fetch a token where one is needed. Runs on the session's thread under
-// one deadline, and a stop cuts it short.
+// connect, shake hands where TLS is asked for, and fetch a token where one is needed. Runs on the session's thread
+// under one deadline, and a stop cuts it short.
 import Glibc
 import NIOSSL
 import TwinspanConnections

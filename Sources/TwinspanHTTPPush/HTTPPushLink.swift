@@ -1,12 +1,11 @@
-// Sends requests until a stop or a failure. Confined to the session's thread. A turn handles what has ended, starts what
-// may start, and sleeps until a request ends, the queue fills, a deadline or a stop comes.
-//
-// What is sent again, and what is not (spec/connectivity-bindings.md §5.2 leaves it open):
-// - A request that never left (no connection, no handshake) goes back to the queue and waits for the next session.
-// - One that left and got no answer because its connection broke is sent once more when its method is idempotent
-//   (RFC 9110 §9.2.2). A POST or PATCH may have had its effect, so it is refused, as a failed publication.
-// - A 401 after a token was taken back is answered by one more attempt with a new token: nothing has happened yet.
-// - Every other answer is an answer, whatever its status; a durable target repeats by itself what has failed.
+// Sends requests until a stop or a failure. Confined to the session's thread. A turn handles what has ended, starts
+// what may start, and sleeps until a request ends, the queue fills, a deadline or a stop comes.  What is sent again,
+// and what is not (spec/connectivity-bindings.md §5.2 leaves it open): - A request that never left (no connection, no
+// handshake) goes back to the queue and waits for the next session. - One that left and got no answer because its
+// connection broke is sent once more when its method is idempotent (RFC 9110 §9.2.2). A POST or PATCH may have had its
+// effect, so it is refused, as a failed publication. - A 401 after a token was taken back is answered by one more
+// attempt with a new token: nothing has happened yet. - Every other answer is an answer, whatever its status; a
+// durable target repeats by itself what has failed.
 import Glibc
 import TwinspanConnections
 import TwinspanNetwork

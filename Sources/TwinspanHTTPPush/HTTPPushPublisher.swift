@@ -1,5 +1,5 @@
-// The session that sends what stands in a connection's outbound queue. It blocks its thread, as the sessions of the other
-// adapters do; requests run on the event loop, and their ends wake the thread.
+// The session that sends what stands in a connection's outbound queue. It blocks its thread, as the sessions of the
+// other adapters do; requests run on the event loop, and their ends wake the thread.
 import TwinspanConnections
 import TwinspanNetwork
 

@@ -1,5 +1,5 @@
-// Fetches a token (spec/connectivity-bindings.md §8.1). Tokens last for an hour or so, so each fetch has a client of its
-// own and leaves no connection behind.
+// Fetches a token (spec/connectivity-bindings.md §8.1). Tokens last for an hour or so, so each fetch has a client of
+// its own and leaves no connection behind.
 import TwinspanConnections
 import TwinspanNetwork
 

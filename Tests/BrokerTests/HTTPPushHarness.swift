@@ -1,5 +1,5 @@
-// The http-push side of the shared adapter suite, and what the other tests of http-push build upon: a web service of the
-// test's own.
+// The http-push side of the shared adapter suite, and what the other tests of http-push build upon: a web service of
+// the test's own.
 import Synchronization
 import TwinspanConnections
 import TwinspanExpressions

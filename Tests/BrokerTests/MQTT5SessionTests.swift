@@ -134,12 +134,12 @@ extension BrokerTests {
             let inlets = [TestInlet(), TestInlet()]
             let threads = try inlets.enumerated().map { index, inlet in
                 let connection = try mqttConnection(
-                    id: "share-\(index)", port: broker.port, reading: "$share/group/work/+", type: type)
+                    id: "share-\(index)", port: broker.port, reading: "$share/group/tasks/+", type: type)
                 return SessionThread(adapter.consumer(for: connection, inlet: inlet))
             }
             for thread in threads { try thread.awaitOpen() }
             let sender = try RawMQTTClient(port: broker.port, clientID: "sender")
-            for number in 0..<100 { try sender.publish([Array("\(number)".utf8)], to: "work/\(number)") }
+            for number in 0..<100 { try sender.publish([Array("\(number)".utf8)], to: "tasks/\(number)") }
             let limit = Date(timeIntervalSinceNow: 10)
             while inlets.map(\.payloads.count).reduce(0, +) < 100, Date() < limit { usleep(10_000) }
             for thread in threads { try thread.stop() }

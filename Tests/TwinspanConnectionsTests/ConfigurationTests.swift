@@ -56,7 +56,7 @@ struct ConfigurationTests {
             deadLetters: { bytes: 2MB, maxAge: 1d }
             cache: { bytes: 64MB }
             metrics: { authenticated: true }
-            blockedHosts: { hostnames: [gone.example], subnets: [169.254.0.0/16], regex: ".*[.]corp", allowed: [a.corp] }
+            blockedHosts: { hostnames: [gone.example], subnets: [169.254.0.0/16], regex: ".*[.]co", allowed: [a.co] }
             """, variables: ["PW": "123"])
         // Those that this version does not serve yet are said, and nothing else.
         #expect(loaded.diagnostics.map(\.severity) == [.warning, .warning])
@@ -64,7 +64,7 @@ struct ConfigurationTests {
         let configuration = loaded.configuration
         #expect(configuration.hosts.problem(ofHost: "169.254.1.2")?.contains("169.254.1.2") == true)
         #expect(
-            configuration.hosts.problem(ofHost: "b.corp") != nil && configuration.hosts.problem(ofHost: "a.corp") == nil
+            configuration.hosts.problem(ofHost: "b.co") != nil && configuration.hosts.problem(ofHost: "a.co") == nil
         )
         #expect(configuration.http.host == "0.0.0.0" && configuration.http.port == 80)
         #expect(configuration.data == "/var/lib/twinspan" && configuration.durability == .os)
