@@ -6,7 +6,7 @@ import Synchronization
 
 /// A mock cluster started by a test.
 public final class KafkaProcess: @unchecked Sendable {
-    // Unchecked: used by one test at a time.
+    // Unchecked: used by one test at a time; commands and their answers have a lock.
 
     /// A message as a collector sees it, or as it is to be sent.
     public struct Record: Equatable, Sendable {
@@ -60,6 +60,8 @@ public final class KafkaProcess: @unchecked Sendable {
     private let input: Int32
     private let output: Int32
     private let pending = Mutex<[UInt8]>([])
+    /// Held from a command to its answer, so that a collector's thread may ask while another sends.
+    private let turn = Mutex(())
 
     /// Compiles the program if that has not been done, starts a cluster of three brokers and waits for it.
     public init() throws {
@@ -155,15 +157,15 @@ public final class KafkaProcess: @unchecked Sendable {
     /// Sends a command and returns the words of its answer behind `ok`; none for `none`.
     @discardableResult
     private func ask(_ command: String) throws -> [String] {
-        try pending.withLock { _ in
+        let answer = try turn.withLock { _ in
             var bytes = Array((command + "\n").utf8)[...]
             while !bytes.isEmpty {
                 let count = bytes.withUnsafeBytes { Foundation.write(input, $0.baseAddress, $0.count) }
                 guard count > 0 else { throw ScenarioFailure("the cluster takes no commands") }
                 bytes = bytes.dropFirst(count)
             }
+            return try KafkaProcess.read(output, pending, within: 30)
         }
-        let answer = try KafkaProcess.read(output, pending, within: 30)
         let words = answer.split(separator: " ").map(String.init)
         if words.first == "ok" { return Array(words.dropFirst()) }
         if words.first == "none" { return [] }

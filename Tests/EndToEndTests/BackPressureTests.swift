@@ -22,13 +22,13 @@ extension EndToEnd {
                 collector.stop()
                 generator.stop()
             }
-            let process = try bench.start(["--set", "inbox.bytes=10kB"])
+            let process = try bench.start(["--set", "inbox.bytes=50kB"])
             try process.waitUntilReady(30)
             try process.makeThings(["pump"])
             try yard.send(
                 (0..<Self.total).map { SourceMessage(device: "pump", text: Self.change($0)) }, to: kind)
 
-            try Balance.wait(process, 20, for: "a full inbox") { $0.gauge("in", "inbox_bytes") >= 10_000 }
+            try Balance.wait(process, 20, for: "a full inbox") { $0.gauge("in", "inbox_bytes") >= 50_000 }
             // Long enough for whatever is on its way to arrive; then nothing moves any more.
             sleep(1)
             let (before, kept) = (try Balance(process), try Self.ready(yard, kind))

@@ -8,7 +8,7 @@ final class BrokerSink: @unchecked Sendable {
     /// A message as it came; it is read when all have come.
     struct Arrival: Sendable {
         var payload: [UInt8]
-        /// What came as `x-from`.
+        /// What came as `came-from`.
         var header: String?
     }
 
@@ -43,14 +43,14 @@ final class BrokerSink: @unchecked Sendable {
             let collector = try yard.cluster.collect(place)
             collect {
                 try collector.record(within: 100).map { record in
-                    Arrival(payload: record.value ?? [], header: record.header("x-from"))
+                    Arrival(payload: record.value ?? [], header: record.header("came-from"))
                 }
             }
         case .httpPush:
             let arrivals = arrivals
             let server = try HTTPTestServer { request in
                 arrivals.update {
-                    $0.append(Arrival(payload: request.body, header: request.header("x-from")))
+                    $0.append(Arrival(payload: request.body, header: request.header("came-from")))
                 }
                 return .answer(status: 204)
             }
@@ -78,7 +78,7 @@ final class BrokerSink: @unchecked Sendable {
 
     private static func next(_ client: RawMQTTClient) throws -> Arrival? {
         let message = try client.receive()
-        for case .user("x-from", let value) in message.properties {
+        for case .user("came-from", let value) in message.properties {
             return Arrival(payload: message.payload, header: value)
         }
         // Over MQTT 3.1.1 it is the last of three levels.
@@ -96,13 +96,15 @@ final class BrokerSink: @unchecked Sendable {
 
     /// RabbitMQ keeps the application properties of AMQP 1.0 as they stand, in one header of AMQP 0.9.1.
     private static func header(of message: RawAMQP091Client.Message) -> String? {
-        if let text = message.header("x-from") { return text }
-        for case (name: "x-amqp-1.0-app-properties", let value) in message.headers {
-            switch value {
-            case .bytes(let bytes): return AMQP10Sections.property("x-from", in: bytes)
-            case .text(let text): return AMQP10Sections.property("x-from", in: Array(text.utf8))
-            default: return nil
-            }
+        if let text = message.header("came-from") { return text }
+        for header in message.headers where header.name.hasPrefix("x-amqp-1.0-") {
+            let bytes: [UInt8] =
+                switch header.value {
+                case .bytes(let bytes): bytes
+                case .text(let text): Array(text.utf8)
+                default: []
+                }
+            if let text = AMQP10Sections.property("came-from", in: bytes) { return text }
         }
         return nil
     }
@@ -117,11 +119,13 @@ private enum AMQP10Sections {
         return Array(bytes[min(start, bytes.count)...])
     }
 
-    /// The short string that follows a name.
+    /// The short string that follows a name. Its mark is 0xA1, or what has become of that in a text of UTF-8.
     static func property(_ name: String, in bytes: [UInt8]) -> String? {
         guard let range = bytes.firstRange(of: Array(name.utf8)) else { return nil }
         let rest = bytes[range.upperBound...]
-        guard rest.count > 2, rest[rest.startIndex] == 0xA1 else { return nil }
-        return String(decoding: rest.dropFirst(2).prefix(Int(rest[rest.startIndex + 1])), as: UTF8.self)
+        guard let mark = [[0xA1], [0xEF, 0xBF, 0xBD]].first(where: { rest.starts(with: $0) }),
+            let length = rest.dropFirst(mark.count).first
+        else { return nil }
+        return String(decoding: rest.dropFirst(mark.count + 1).prefix(Int(length)), as: UTF8.self)
     }
 }

@@ -27,7 +27,7 @@ enum BrokerKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
 struct SourceMessage: Sendable {
     var device: String
     var text: String
-    /// Goes as the header `x-origin`, where the broker has headers.
+    /// Goes as the header `device-origin`, where the broker has headers.
     var origin: String?
 }
 
@@ -76,7 +76,7 @@ final class BrokerYard: @unchecked Sendable {
             for message in messages {
                 try client.publish(
                     [Array(message.text.utf8)], to: "\(inlet(kind))/\(message.device)",
-                    properties: kind == .mqtt5 ? message.origin.map { [.user("x-origin", $0)] } ?? [] : [])
+                    properties: kind == .mqtt5 ? message.origin.map { [.user("device-origin", $0)] } ?? [] : [])
             }
         case .amqp091, .amqp10:
             do {
@@ -86,7 +86,7 @@ final class BrokerYard: @unchecked Sendable {
                     messages.map { message in
                         RawAMQP091Client.Message(
                             Array(message.text.utf8),
-                            headers: message.origin.map { [("x-origin", .text($0))] } ?? [])
+                            headers: message.origin.map { Self.header($0, kind) } ?? [])
                     }, key: inlet(kind))
             } catch {
                 amqpClient = nil
@@ -97,10 +97,18 @@ final class BrokerYard: @unchecked Sendable {
                 messages.map { message in
                     KafkaProcess.Record(
                         message.text, key: message.device,
-                        headers: message.origin.map { [("x-origin", $0)] } ?? [])
+                        headers: message.origin.map { [("device-origin", $0)] } ?? [])
                 }, to: inlet(.kafka))
         case .httpPush: throw ScenarioFailure("nothing is read from \(kind)")
         }
+    }
+
+    /// RabbitMQ hands headers of AMQP 0.9.1 on over AMQP 1.0 only if they are a section of application properties.
+    private static func header(_ origin: String, _ kind: BrokerKind) -> [(name: String, value: AMQP091Value)] {
+        guard kind == .amqp10 else { return [("device-origin", .text(origin))] }
+        var texts: [UInt8] = []
+        for text in ["device-origin", origin] { texts += [0xA1, UInt8(text.utf8.count)] + Array(text.utf8) }
+        return [("x-amqp-1.0-app-properties", .bytes([0x00, 0x53, 0x74, 0xC1, UInt8(texts.count + 1), 2] + texts))]
     }
 
     // MARK: Connection files
@@ -120,7 +128,7 @@ final class BrokerYard: @unchecked Sendable {
             default: inlet(kind)
             }
         // MQTT 3.1.1 has no headers, and lets none be asked for.
-        let origin = kind == .mqtt ? "mqtt" : "{{ header:x-origin }}"
+        let origin = kind == .mqtt ? "mqtt" : "{{ header:device-origin }}"
         let rest = lines.map { "    \($0)\n" }.joined()
         return head(kind, id, port, settings)
             + """
@@ -133,11 +141,11 @@ final class BrokerYard: @unchecked Sendable {
             """ + rest
     }
 
-    /// A connection that sends all twin events; the Ditto header `origin` goes as `x-from`, and as the last level of
+    /// A connection that sends all twin events; the Ditto header `origin` goes as `came-from`, and as the last level of
     /// the topic over MQTT 3.1.1.
     func target(_ kind: BrokerKind, address: String, port: Int? = nil, options: String) -> String {
         let mapping =
-            kind == .mqtt ? "mqtt.topic: \"\(address)/{{ header:origin }}\"" : "x-from: \"{{ header:origin }}\""
+            kind == .mqtt ? "mqtt.topic: \"\(address)/{{ header:origin }}\"" : "came-from: \"{{ header:origin }}\""
         return head(kind, "out-\(kind.rawValue)", port, [:])
             + """
             targets:
