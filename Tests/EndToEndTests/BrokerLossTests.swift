@@ -40,7 +40,8 @@ extension EndToEnd {
         @Test("a Kafka cluster that is cut off twice under load loses nothing, and nothing takes effect twice")
         func cutOff() throws {
             var random = SeededRandom(for: "cut off")
-            let service = try LoadedService("cut-off", .kafka)
+            // Faster than it is taken, so that there is always something on its way.
+            let service = try LoadedService("cut-off", .kafka, rate: 2000)
             for _ in 0..<2 {
                 try service.waitForTraffic()
                 try service.feeder.pause()
@@ -89,8 +90,11 @@ private final class LoadedService {
     private let begin = Date()
 
     /// Starts everything, and the load.
+    /// - Parameters:
+    ///   - rate: messages per second.
+    ///   - relay: stands between the service and the broker.
     init(
-        _ name: String, _ kind: BrokerKind, settings: [String: String] = [:],
+        _ name: String, _ kind: BrokerKind, rate: Int = 300, settings: [String: String] = [:],
         relay: (BrokerYard) throws -> LoopbackRelay? = { _ in nil }
     ) throws {
         self.kind = kind
@@ -110,7 +114,7 @@ private final class LoadedService {
             return SourceMessage(device: name, text: Command.setSpeed(name, ledger.next(name)))
         }
         self.ledger = ledger
-        feeder = BrokerFeeder(messages, to: kind, in: yard, rate: 300)
+        feeder = BrokerFeeder(messages, to: kind, in: yard, rate: rate)
     }
 
     deinit { feeder.stop() }

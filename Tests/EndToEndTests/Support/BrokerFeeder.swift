@@ -7,6 +7,8 @@ final class BrokerFeeder: Sendable {
     private struct State {
         var sent = 0
         var repeated = 0
+        /// Where the newest part begins that is sent again.
+        var failedAt = -1
         var isPaused = false
         var isSending = false
         var isStopping = false
@@ -34,8 +36,11 @@ final class BrokerFeeder: Sendable {
                     try yard.send(Array(messages[from..<min(from + part, messages.count)]), to: kind)
                     state.update { $0.sent = min(from + part, messages.count) }
                 } catch {
-                    // Some of them may have arrived; all go again, in order.
-                    state.update { $0.repeated += part }
+                    // Some of them may have arrived; all go again, in order. While the broker is away, none arrives.
+                    state.update { state in
+                        if state.failedAt != from { state.repeated += part }
+                        state.failedAt = from
+                    }
                 }
                 state.update { $0.isSending = false }
                 usleep(50_000)
@@ -43,7 +48,7 @@ final class BrokerFeeder: Sendable {
         }
     }
 
-    /// How many messages the broker may have more than once.
+    /// How many messages, at most, the broker has more than once, for they were sent again.
     var repeated: Int { state.current.repeated }
 
     /// Stops sending, for somebody else has to talk with the broker; returns when nothing is under way.
