@@ -1,5 +1,5 @@
-// The way from settings to an opened connection: resolve, connect, TLS, SASL, open, all under one deadline and each open
-// to a stop. Runs on the session's thread.
+// The way from settings to an opened connection: resolve, connect, TLS, SASL, open; all under one deadline, and each
+// open to a stop. Runs on the session's thread.
 import TwinspanConnections
 import TwinspanNetwork
 
