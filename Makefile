@@ -4,7 +4,7 @@
 
 needed := libmosquitto-dev librabbitmq-dev libqpid-proton11-dev librdkafka-dev libssl-dev libssh-dev libyaml-dev libsqlite3-dev libcrypt-dev pkg-config
 for_tests := mosquitto mosquitto-clients python3-qpid-proton sqlite3 gcc libc6-dev openssl openssh-server libjavascriptcoregtk-4.1-0 rabbitmq-server
-for_bench := mosquitto gcc libc6-dev libcjson-dev wrk python3 libjavascriptcoregtk-4.1-0 nodejs
+for_bench := mosquitto gcc libc6-dev libcjson-dev wrk python3 libjavascriptcoregtk-4.1-0 nodejs rabbitmq-server
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)

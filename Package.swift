@@ -132,6 +132,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: sharedSettings),
@@ -179,7 +180,13 @@ let package = Package(
         // Test support and tests. Every target has its own tests, files mirror sources.
         .target(
             name: "TwinspanTestSupport",
-            dependencies: ["TwinspanConnections", "TwinspanEngine", "TwinspanProtocol", "TwinspanJSON"],
+            dependencies: [
+                "TwinspanConnections", "TwinspanEngine", "TwinspanProtocol", "TwinspanJSON",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
             swiftSettings: sharedSettings),
         .testTarget(name: "TwinspanJSONTests", dependencies: ["TwinspanJSON"], swiftSettings: sharedSettings),
         .testTarget(
@@ -209,7 +216,9 @@ let package = Package(
             swiftSettings: sharedSettings),
         .testTarget(
             name: "TwinspanMQTTTests",
-            dependencies: ["TwinspanMQTT", "TwinspanConnections", "TwinspanExpressions", "TwinspanProtocol"],
+            dependencies: [
+                "TwinspanMQTT", "TwinspanNetwork", "TwinspanConnections", "TwinspanExpressions", "TwinspanProtocol",
+            ],
             swiftSettings: sharedSettings),
         .testTarget(
             name: "TwinspanNetworkTests",

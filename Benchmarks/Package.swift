@@ -9,6 +9,8 @@ let package = Package(
         .package(name: "twinspan", path: ".."),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
     ],
     targets: [
         // The C library that TwinspanJSON is measured against.
@@ -30,6 +32,18 @@ let package = Package(
                 .product(name: "TwinspanEngine", package: "twinspan"),
                 .product(name: "TwinspanProtocol", package: "twinspan"),
                 .product(name: "TwinspanJSON", package: "twinspan"), "CcJSON", "CAllocationCounter",
+            ]),
+        // The MQTT client of the C programs; the driver compiles the rest of that folder.
+        .target(
+            name: "CBaselineClient", path: "Baseline", sources: ["client.c", "program.c"], publicHeadersPath: "."),
+        .executableTarget(
+            name: "push-client",
+            dependencies: [
+                "CBaselineClient",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         .executableTarget(
             name: "script-bench",

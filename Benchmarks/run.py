@@ -12,8 +12,9 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True  # before our own modules: a benchmark leaves no files in the sources
 from harness import report, scenarios  # noqa: E402
+from harness.bench import FULL, QUICK, Bench  # noqa: E402
 from harness.processes import BenchError, stop_everything  # noqa: E402
-from harness.tools import build_c_programs, say  # noqa: E402
+from harness.tools import say  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent
@@ -32,7 +33,7 @@ def parse_arguments():
         prog="Benchmarks/run.py", description=__doc__, epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", metavar="SCENARIO", default=[],
-                        help="run the scenarios whose name begins so; may be repeated: "
+                        help="run the scenario of this name, else those whose name begins so; may be repeated: "
                              + ", ".join(f"'{name}'" for name in scenarios.SCENARIOS))
     parser.add_argument("--quick", action="store_true", help="fewer messages, things and rounds")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds per comparison (default 5, quick 2)")
@@ -43,8 +44,11 @@ def parse_arguments():
                         help="the broker's max_inflight_messages (default 20, Mosquitto's own)")
     parser.add_argument("--baseline-only", action="store_true", help="measure the baselines alone")
     parser.add_argument("--binary", type=Path, help="twinspan (default $TWINSPAN_BINARY or .build/release/twinspan)")
+    parser.add_argument("--before", type=Path, metavar="BINARY",
+                        help="another twinspan, whose idle memory stands beside ours in adapters-memory")
     parser.add_argument("--swift-programs", type=Path, metavar="DIR",
-                        help="where hummingbird-constant, json-bench, engine-bench and script-bench lie already built")
+                        help="where hummingbird-constant, json-bench, engine-bench, script-bench and "
+                             "push-client lie already built")
     parser.add_argument("--work", type=Path, metavar="DIR",
                         help="data lies here while it runs (default .build/bench): the disk that is measured")
     parser.add_argument("--output", type=Path, default=ROOT / ".build/bench/results.json", metavar="FILE",
@@ -61,7 +65,8 @@ def chosen_scenarios(parser, wanted):
         return list(scenarios.SCENARIOS)
     chosen = []
     for text in wanted:
-        fitting = [name for name in scenarios.SCENARIOS if name.startswith(text)]
+        fitting = [text] if text in scenarios.SCENARIOS else \
+            [name for name in scenarios.SCENARIOS if name.startswith(text)]
         if not fitting:
             parser.error(f"no scenario '{text}'; there are: {', '.join(scenarios.SCENARIOS)}")
         chosen += fitting
@@ -94,13 +99,14 @@ def run(chosen, bench, output):
     for name in chosen:
         say(f"{name}")
         try:
-            rows += scenarios.SCENARIOS[name](bench)
+            rows.append((name, scenarios.SCENARIOS[name](bench)))
         except BenchError as error:
             failures.append(f"{name}: {error}")
+            rows.append((name, error.rows))
             say(f"error: {failures[-1]}")
             stop_everything()
-    order = list(reversed(scenarios.SCENARIOS))
-    rows.sort(key=lambda row: order.index(row.scenario))
+    # The last that ran are the first to be read.
+    rows = [row for _, results in reversed(rows) for row in results]
     print(f"{machine()}\nload average {os.getloadavg()[0]:.1f}, {bench.sizes.rounds} rounds, medians\n")
     print(report.table(rows))
     for failure in failures:
@@ -113,7 +119,7 @@ def run(chosen, bench, output):
 def main():
     parser, arguments = parse_arguments()
     chosen = chosen_scenarios(parser, arguments.only)
-    sizes = scenarios.QUICK if arguments.quick else scenarios.FULL
+    sizes = QUICK if arguments.quick else FULL
     sizes.rounds = arguments.rounds or sizes.rounds
     sizes.messages = arguments.messages or sizes.messages
     sizes.many_things = arguments.things or sizes.many_things
@@ -130,10 +136,9 @@ def main():
         parent = arguments.work or ROOT / ".build/bench"
         parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix="run-", dir=parent))
-        build_c_programs(FOLDER / "Baseline", work / "bin")
-        bench = scenarios.Bench(
+        bench = Bench(
             binary, work, FOLDER, sizes, arguments.inflight, arguments.baseline_only,
-            arguments.swift_programs)
+            arguments.swift_programs, arguments.before)
         return run(chosen, bench, arguments.output)
     except BenchError as error:
         say(f"error: {error}")

@@ -12,9 +12,9 @@ enum { channel = 1, frame_max = 131072, heartbeat = 30 };
 
 const char *const transport_usage =
     "  --host 127.0.0.1 --port 5672\n"
-    "  A source's ADDRESS is a queue; a target's is exchange/routing key (no exchange: the queue of that name; no key:\n"
-    "  that of the device). declare takes a queue, or exchange>queue: an exchange of the kind fanout and its queue;\n"
-    "  what lies in the queue is dropped. Everything is durable, every message persistent.\n";
+    "  A source's ADDRESS is a queue; a target's is exchange/routing key (no exchange: the queue of that name;\n"
+    "  no key: that of the device). declare takes a queue, or exchange>queue: an exchange of the kind fanout and\n"
+    "  its queue; what lies in the queue is dropped. Everything is durable, every message persistent.\n";
 
 static const char *host;
 static int port;

@@ -29,8 +29,8 @@ struct address {
     int port;
 };
 
-// Connects and waits for the CONNACK. `window` bounds the QoS 1 messages in flight from us and, with MQTT 5, those to us.
-// `version` is 4 (MQTT 3.1.1) or 5. Exits on failure.
+// Connects and waits for the CONNACK. `window` bounds the QoS 1 messages in flight from us and, with MQTT 5,
+// those to us. `version` is 4 (MQTT 3.1.1) or 5. Exits on failure.
 void client_open(struct client *client, struct address to, const char *id, bool clean, int window, int version);
 
 // Subscribes and waits for the SUBACK. Messages that arrive meanwhile go to `on_message`. Exits on failure.

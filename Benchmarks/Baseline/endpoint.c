@@ -19,8 +19,8 @@ enum { room = 131072, events_per_turn = 256 };
 
 static const char usage[] =
     "usage: endpoint --port PORT [--idle 3000] …\n"
-    "Listens on 127.0.0.1 until SIGTERM and answers every request. A line with a number on stdin begins a measurement of\n"
-    "so many messages: it prints 'ready', and when it is done one JSON line.\n" ARRIVALS_USAGE;
+    "Listens on 127.0.0.1 until SIGTERM and answers every request. A line with a number on stdin begins a measurement\n"
+    "of so many messages: it prints 'ready', and when it is done one JSON line.\n" ARRIVALS_USAGE;
 
 struct connection {
     int descriptor;
@@ -42,7 +42,8 @@ static int listen_on(uint16_t port) {
     return listener;
 }
 
-// Joins the chunks at `body` in place. Returns the bytes consumed, 0 when the end has not come; `*length` is the body's.
+// Joins the chunks at `body` in place. Returns the bytes consumed, 0 when the end has not come; `*length` is
+// the body's.
 static size_t join_chunks(char *body, size_t available, size_t *length) {
     size_t at = 0;
     *length = 0;

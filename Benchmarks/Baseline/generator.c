@@ -8,7 +8,8 @@
 #include <time.h>
 
 static const char usage[] =
-    "usage: generator --port PORT --count N [--host 127.0.0.1] [--id generator] [--prefix telemetry] [--window 200] …\n"
+    "usage: generator --port PORT --count N [--host 127.0.0.1] [--id generator] [--prefix telemetry]\n"
+    "                 [--window 200] …\n"
     "Publishes on <prefix>/device-<d> and waits for every PUBACK. Prints one JSON line: messages sent and seconds\n"
     "taken.\n"
     "  --window W      at most so many unconfirmed messages at full speed\n" WORKLOAD_USAGE;

@@ -14,8 +14,8 @@ enum { partition_limit = 1024 };
 
 const char *const transport_usage =
     "  --bootstrap HOST:PORT[,…]   the cluster\n"
-    "  An ADDRESS is a topic; its name is also that of the relay's group. Keys are passed on, so that a device stays in\n"
-    "  its partition. declare is the cluster's own work.\n";
+    "  An ADDRESS is a topic; its name is also that of the relay's group. Keys are passed on, so that a device stays\n"
+    "  in its partition. declare is the cluster's own work.\n";
 
 static const char *bootstrap;
 
@@ -131,6 +131,7 @@ struct source *source_open(const char *address, uint64_t window, bool is_group, 
     set(conf, "enable.auto.offset.store", "false");
     set(conf, "auto.offset.reset", "earliest");
     set(conf, "queued.max.messages.kbytes", "16384");
+    set(conf, "fetch.wait.max.ms", "10");  // the mock cluster waits it out, whatever comes meanwhile
     rd_kafka_conf_set_rebalance_cb(conf, rebalance);
     rd_kafka_conf_set_opaque(conf, self);
     self->handle = make(RD_KAFKA_CONSUMER, conf);

@@ -1,8 +1,8 @@
 // A broker's client library as `flow.c` uses it; one implementation per library, one program of each.
 //
 // A source hands over messages in order and counts them from one; settling n says that the first n are done. A target
-// counts what it sent in the same way. Nothing here blocks but opening and closing. One thread owns everything. All of it
-// ends the program with a message when the broker fails: a benchmark does not recover.
+// counts what it sent in the same way. Nothing here blocks but opening and closing. One thread owns everything. All
+// of it ends the program with a message when the broker fails: a benchmark does not recover.
 #ifndef TWINSPAN_BENCH_TRANSPORT_H
 #define TWINSPAN_BENCH_TRANSPORT_H
 
@@ -45,7 +45,8 @@ struct pollfd target_entry(struct target *target);
 bool target_has_more(struct target *target);
 // At most `window` unconfirmed messages: the caller sees to it.
 void target_send(struct target *target, const struct message *message);
-// Sends what is queued and reads confirmations. Returns how many messages, from the first on, are confirmed without a gap.
+// Sends what is queued and reads confirmations. Returns how many messages, from the first on, are confirmed without a
+// gap.
 uint64_t target_work(struct target *target);
 void target_close(struct target *target);
 

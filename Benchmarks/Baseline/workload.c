@@ -184,7 +184,8 @@ void arrivals_print(struct arrivals *arrivals) {
     double seconds = (double)(arrivals->last - arrivals->first) / 1e9;
     double since_sent = (double)(arrivals->last - arrivals->first_due) / 1e9;
     printf("{\"received\":%llu,\"distinct\":%llu,\"unparsed\":%llu,\"disordered\":%llu,\"seconds\":%.6f,"
-           "\"throughput\":%.1f,\"throughputSinceSent\":%.1f,\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f,\"cpuSeconds\":%.6f}\n",
+           "\"throughput\":%.1f,\"throughputSinceSent\":%.1f,\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,"
+           "\"max\":%.1f,\"cpuSeconds\":%.6f}\n",
            (unsigned long long)arrivals->received, (unsigned long long)arrivals->distinct,
            (unsigned long long)arrivals->unparsed, (unsigned long long)arrivals->disordered, seconds,
            seconds > 0 ? (double)arrivals->received / seconds : 0,

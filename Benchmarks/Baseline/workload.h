@@ -67,8 +67,8 @@ void arrivals_reset(struct arrivals *arrivals, uint64_t count);
 void arrivals_begin(struct arrivals *arrivals);
 void arrivals_take(struct arrivals *arrivals, const void *payload, size_t length);
 bool arrivals_finished(const struct arrivals *arrivals);
-// Prints the far end's JSON line: messages, distinct ones, throughput between the first and the last, messages that came
-// behind a later one of their device, latency percentiles in microseconds.
+// Prints the far end's JSON line: messages, distinct ones, throughput between the first and the last and from when the
+// first was sent, messages that came behind a later one of their device, latency percentiles in microseconds.
 void arrivals_print(struct arrivals *arrivals);
 
 #endif

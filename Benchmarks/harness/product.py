@@ -61,16 +61,18 @@ def fleet_policy():
 class Product:
     """One data directory served by one process at a time.
 
-    `prefix` is the topic the source subscribes; two products on one broker have different ones.
+    `prefix` is the topic the source subscribes; two products on one broker have different ones. With a `route`
+    (routes.py) the connections are the route's instead.
     """
 
-    def __init__(self, binary, folder, broker_port, prefix="telemetry", connections=2):
+    def __init__(self, binary, folder, broker_port=None, prefix="telemetry", connections=2, route=None):
         self.binary = binary
         self.folder = folder
         self.data = folder / "data"
         self.broker_port = broker_port
         self.prefix = prefix
         self.connections = connections
+        self.route = route
         self.events = "events" if prefix == "telemetry" else f"events-{prefix}"
         self.http_port = None
         self.child = None
@@ -116,8 +118,12 @@ class Product:
     def _write_configuration(self):
         connections = self.folder / "connections"
         connections.mkdir(parents=True, exist_ok=True)
-        values = {"port": self.broker_port, "prefix": self.prefix, "events": self.events}
         (self.folder / "twinspan.yaml").write_text("log: { level: warning }\n", encoding="utf-8")
+        if self.route:
+            for name, text in self.route.connections().items():
+                (connections / f"{name}.yaml").write_text(text, encoding="utf-8")
+            return
+        values = {"port": self.broker_port, "prefix": self.prefix, "events": self.events}
         (connections / "telemetry-in.yaml").write_text(
             CONNECTION_IN.format(id="telemetry-in", filter=f"{self.prefix}/#", **values), encoding="utf-8")
         (connections / "events-out.yaml").write_text(CONNECTION_OUT.format(**values), encoding="utf-8")
@@ -170,7 +176,7 @@ class Product:
     # Things
 
     def seed(self, tools, things):
-        """Creates things 0 ..< `things` over MQTT; those that exist already are left alone."""
+        """Creates things 0 ..< `things` through the source; those that exist already are left alone."""
         status, body = self.request("PUT", f"/api/2/policies/{POLICY}", fleet_policy())
         if status not in (201, 204):
             raise BenchError(f"PUT of the policy {POLICY} answered {status}: {body.decode(errors='replace')[:300]}")
@@ -180,14 +186,17 @@ class Product:
         for first in range(0, things, SEED_CHUNK):
             count = min(SEED_CHUNK, things - first)
             load = Load(count=count, devices=count, first=first)
-            tools.generate(self.broker_port, self.prefix, load, "--mode", "create", "--policy", POLICY)
-            # One source keeps the order, so the last one stands for all.
+            options = ("--mode", "create", "--policy", POLICY)
+            if self.route:
+                self.route.generate(load, *options)
+            else:
+                tools.generate_mqtt(self.broker_port, self.prefix, load, *options)
+            # One source keeps the order, so the last one stands for all; partitions do not, see below.
             self._wait_for_thing(first + count - 1)
             if things > SEED_CHUNK:
                 say(f"  {first + count:,} of {things:,} things, {time.monotonic() - begin:.0f} s")
-        for number in range(0, things, max(1, things // 20)):
-            if not self.has_thing(number):
-                raise BenchError(f"thing bench:device-{number} is missing after seeding{self.child.log_tail()}")
+        for number in range(0, things, max(1, things // 100)):
+            self._wait_for_thing(number)
 
     def _wait_for_thing(self, number):
         deadline = time.monotonic() + SEED_TIMEOUT

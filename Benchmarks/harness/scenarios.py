@@ -1,125 +1,21 @@
 """The scenarios of `make bench`. Each takes the bench and returns its rows."""
 
 import json
-import os
 import re
 import shutil
 import statistics
 import subprocess
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 
-from .broker import Broker
+from . import bridges
+from .bench import VOID_CPU_MICROSECONDS, lost_note, median, say_flow
 from .processes import BenchError, Child, free_port, wait_for_port
-from .product import Product
 from .report import Row
-from .tools import Load, Tools, build_swift_program, say
+from .tools import Load, say
 
 BRIDGE = "bridge mqtt qos 1"
 LATENCY = "latency mqtt qos 1"
-VOID_CPU_MICROSECONDS = 40  # a slower baseline is not worth comparing with
-FEW_LOST = 0.001            # of the messages; a bridge that drops more is not doing the same work
-
-
-@dataclass
-class Sizes:
-    """How much is done; `--quick` takes the small ones."""
-
-    rounds: int
-    messages: int           # per throughput run
-    rate: int               # messages/s of the latency runs
-    rate_seconds: int
-    many_things: int
-    start_things: int
-    hot_things: int         # touched between the two memory readings
-    http_seconds: int
-    engine_milliseconds: int  # per command, contestant and round
-
-
-FULL = Sizes(rounds=5, messages=200_000, rate=1000, rate_seconds=30, many_things=1_000_000, start_things=100_000,
-             hot_things=40_000, http_seconds=5, engine_milliseconds=300)
-QUICK = Sizes(rounds=2, messages=20_000, rate=1000, rate_seconds=5, many_things=50_000, start_things=10_000,
-              hot_things=5_000, http_seconds=2, engine_milliseconds=60)
-
-
-class Bench:
-    """What the scenarios share: where things are, how much to do, data directories that are seeded once."""
-
-    def __init__(self, binary, work, package, sizes, inflight, baseline_only=False, swift_programs=None):
-        self.binary = binary
-        self.work = work
-        self.package = package
-        self.sizes = sizes
-        self.inflight = inflight
-        self.baseline_only = baseline_only
-        self.swift_programs = swift_programs
-        self.tools = Tools(work / "bin", work / "logs")
-        self._rate_runs = None
-        self._fsyncs = []
-
-    def broker(self, name):
-        return Broker(self.work / f"broker-{name}-{time.monotonic_ns()}", self.inflight)
-
-    def product(self, name, broker, **options):
-        return Product(self.binary, self.work / f"product-{name}", broker.port, **options)
-
-    def swift_program(self, name):
-        if self.swift_programs:
-            return self.swift_programs / name
-        return build_swift_program(self.package, name)
-
-    def measure_product(self, product, load):
-        return self.tools.measure(
-            product.broker_port, product.child, product.prefix, f"{product.events}/#", load)
-
-    def begin_round(self, number):
-        say(f"  round {number + 1} of {self.sizes.rounds}")
-        # Next to each round: on a shared disk the figure changes from minute to minute.
-        self._fsyncs.append(fsync_milliseconds(self.work))
-
-    def conditions(self):
-        """What stands beside the durable figures of the rounds since the last call."""
-        fsync, self._fsyncs = statistics.median(self._fsyncs), []
-        return f"fsync p50 {fsync:.2f} ms, in flight {self.inflight}"
-
-    def rate_runs(self):
-        """(ours, baseline, conditions) at an even rate; two scenarios report from the same runs."""
-        if self._rate_runs is None:
-            self._rate_runs = _run_at_rate(self)
-        return self._rate_runs
-
-
-def fsync_milliseconds(folder, samples=200):
-    """p50 of an fdatasync behind a 4 KiB write: what one durable commit costs at least on this disk."""
-    path = folder / "fsync-probe"
-    taken = []
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
-    try:
-        for index in range(samples):
-            os.pwrite(descriptor, os.urandom(4096), index * 4096)
-            begin = time.monotonic()
-            os.fdatasync(descriptor)
-            taken.append((time.monotonic() - begin) * 1000)
-    finally:
-        os.close(descriptor)
-        path.unlink()
-    return statistics.median(taken)
-
-
-def median(flows, field):
-    return statistics.median(getattr(flow, field) for flow in flows) if flows else None
-
-
-def lost_note(flows):
-    sent, lost = sum(flow.sent for flow in flows), sum(flow.lost for flow in flows)
-    return f"{lost:,} of {sent:,} events did not arrive" if lost > sent * FEW_LOST else ""
-
-
-def _say_flow(who, flow):
-    say(f"    {who:<12} {flow.throughput:>9,.0f} msg/s  {flow.cpu_per_message:>6.1f} µs CPU  "
-        f"p50 {flow.p50:,.0f} µs  {flow.disk_per_message:,.0f} B disk"
-        + (f"  {flow.lost:,} lost" if flow.lost else ""))
 
 
 # MARK: throughput
@@ -128,7 +24,7 @@ def bridge(bench):
     rows = _throughput(bench)
     if not bench.baseline_only:
         rows.append(_throughput_with_many_things(bench))
-    ours, baseline, conditions = bench.rate_runs()
+    ours, baseline, conditions = bench.rate_runs(_run_at_rate)
     rows.append(Row(BRIDGE, "disk bytes per message", median(ours, "disk_per_message"), "bytes",
                     median(baseline, "disk_per_message"), conditions))
     return rows
@@ -149,9 +45,9 @@ def _throughput(bench):
             bench.begin_round(number)
             if product:
                 ours.append(bench.measure_product(product, load))
-                _say_flow("twinspan", ours[-1])
+                say_flow("twinspan", ours[-1])
             baseline.append(bench.tools.measure_passthrough(broker.port, load))
-            _say_flow("passthrough", baseline[-1])
+            say_flow("passthrough", baseline[-1])
     cpu = median(baseline, "cpu_per_message")
     void = "" if cpu <= VOID_CPU_MICROSECONDS else \
         f"the baseline needed {cpu:.0f} µs CPU per message, more than {VOID_CPU_MICROSECONDS}"
@@ -182,9 +78,9 @@ def _throughput_with_many_things(bench):
         for number in range(bench.sizes.rounds):
             bench.begin_round(number)
             many_flows.append(bench.measure_product(large, many_load))
-            _say_flow(f"{many:,}", many_flows[-1])
+            say_flow(f"{many:,}", many_flows[-1])
             few_flows.append(bench.measure_product(few, few_load))
-            _say_flow("1,000", few_flows[-1])
+            say_flow("1,000", few_flows[-1])
     return Row(BRIDGE, f"throughput at {many} things", median(many_flows, "throughput"), "msg/s",
                median(few_flows, "throughput"), bench.conditions(), note=lost_note(many_flows))
 
@@ -207,17 +103,17 @@ def _run_at_rate(bench):
             bench.begin_round(number)
             if product:
                 ours.append(bench.measure_product(product, load))
-                _say_flow("twinspan", ours[-1])
+                say_flow("twinspan", ours[-1])
             database = bench.work / f"baseline-{number}.db"
             baseline.append(bench.tools.measure_passthrough(broker.port, load, database))
-            _say_flow("durable C", baseline[-1])
+            say_flow("durable C", baseline[-1])
             for file in bench.work.glob(f"{database.name}*"):
                 file.unlink()
     return ours, baseline, bench.conditions()
 
 
 def latency(bench):
-    ours, baseline, conditions = bench.rate_runs()
+    ours, baseline, conditions = bench.rate_runs(_run_at_rate)
     wanted = bench.sizes.rate * 0.95
     void = ""
     if median(baseline, "throughput") < wanted:
@@ -445,6 +341,8 @@ SCENARIOS = {
     "http": http,
     "start": start,
     "memory": memory,
+    "adapters-memory": bridges.memory,
     LATENCY: latency,
     BRIDGE: bridge,
+    **bridges.SCENARIOS,
 }

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from .processes import BenchError, Child
 
 # Rows are written at most 2 s behind the journal; what they cost belongs to the messages that caused them.
 SETTLE_SECONDS = 3
+IDLE_MILLISECONDS = 5000  # a far end gives up when nothing came for so long
 
 
 def say(text):
@@ -19,18 +21,45 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def build_c_programs(source, output):
-    compiler = shutil.which("cc")
-    if not compiler:
-        raise BenchError("no C compiler: apt-get install gcc libmosquitto-dev libsqlite3-dev")
-    output.mkdir(parents=True, exist_ok=True)
-    for name in ("passthrough", "generator", "sink"):
-        command = [compiler, "-std=gnu11", "-O2", "-Wall", "-Wextra", "-o", output / name, source / f"{name}.c",
-                   source / "client.c", "-lmosquitto", "-lsqlite3"]
+# Every C program with its sources beside the shared ones, and its libraries. `Tests` has the mock cluster.
+C_PROGRAMS = {
+    "passthrough": (["passthrough.c", "client.c"], ["mosquitto", "sqlite3"]),
+    "generator": (["generator.c", "client.c"], ["mosquitto"]),
+    "sink": (["sink.c", "client.c"], ["mosquitto"]),
+    "endpoint": (["endpoint.c"], []),
+    "amqp091": (["flow.c", "amqp091.c"], ["rabbitmq"]),
+    "amqp10": (["flow.c", "amqp10.c"], ["qpid-proton"]),
+    "kafka": (["flow.c", "kafka.c"], ["rdkafka"]),
+}
+C_SHARED = ["program.c", "workload.c"]
+C_PACKAGES = "gcc libmosquitto-dev libsqlite3-dev librabbitmq-dev libqpid-proton11-dev librdkafka-dev"
+
+
+class CPrograms:
+    """The C programs, each compiled when it is first asked for: a scenario needs the libraries of its broker only."""
+
+    def __init__(self, source, output):
+        self.source = source
+        self.output = output
+        self.output.mkdir(parents=True, exist_ok=True)
+
+    def path(self, name):
+        files, libraries = C_PROGRAMS[name]
+        return self.compile(name, [self.source / file for file in files + C_SHARED], libraries)
+
+    def compile(self, name, files, libraries):
+        program = self.output / name
+        if program.exists():
+            return program
+        compiler = shutil.which("cc")
+        if not compiler:
+            raise BenchError(f"no C compiler: apt-get install {C_PACKAGES}")
+        command = [compiler, "-std=gnu11", "-O2", "-Wall", "-Wextra", "-o", program, *files,
+                   *(f"-l{library}" for library in libraries)]
         result = subprocess.run([str(part) for part in command], capture_output=True, text=True)
         if result.returncode != 0:
-            raise BenchError(f"{name}.c does not compile (apt-get install libmosquitto-dev libsqlite3-dev):\n"
-                             + result.stderr)
+            raise BenchError(f"{name} does not compile (apt-get install {C_PACKAGES}):\n{result.stderr}")
+        return program
 
 
 def build_swift_program(package, name):
@@ -57,6 +86,7 @@ class Flow:
     cpu_per_message: float  # microseconds of the bridge process
     disk_per_message: float # bytes of the bridge process
     lost: int
+    disordered: int         # events that came behind a later one of their device
 
 
 @dataclass
@@ -76,49 +106,68 @@ class Tools:
         self.programs = programs
         self.logs = logs
 
-    def start(self, name, *options):
+    def start(self, name, *options, **details):
         self.logs.mkdir(parents=True, exist_ok=True)
-        return Child(name, [self.programs / name, *options], self.logs / f"{name}.log")
+        return Child(name, [self.programs.path(name), *options], self.logs / f"{name}.log", **details)
 
-    def generate(self, port, prefix, load, *options):
-        """Runs the generator to its end and returns its JSON line."""
+    def generate(self, name, load, *options):
+        """Runs a generator to its end and returns its JSON line."""
         generator = self.start(
-            "generator", "--port", port, "--prefix", prefix, "--count", load.count, "--devices", load.devices,
-            "--first", load.first, "--stride", load.stride, *(["--rate", load.rate] if load.rate else []), *options)
+            name, *options, "--count", load.count, "--devices", load.devices, "--first", load.first,
+            "--stride", load.stride, *(["--rate", load.rate] if load.rate else []))
         try:
             # Slower than 300/s is no benchmark any more.
             return json.loads(generator.read_line(60 + load.count / (load.rate or 300)))
         finally:
             generator.stop()
 
-    def measure(self, port, bridge, prefix, sink_filter, load):
-        """One flow: generator → broker → `bridge` (a Child) → broker → sink."""
-        sink = self.start("sink", "--port", port, "--filter", sink_filter, "--count", load.count, "--skip", load.skip,
-                          "--idle", 5000)
+    def generate_mqtt(self, port, prefix, load, *options):
+        return self.generate("generator", load, "--port", port, "--prefix", prefix, *options)
+
+    @contextmanager
+    def collecting(self, name, load, *options):
+        """A far end that is ready; yields the function that waits for its JSON line."""
+        sink = self.start(name, *options, "--count", load.count, "--skip", load.skip, "--idle", IDLE_MILLISECONDS)
         try:
-            sink.read_line(10)
-            cpu, written = bridge.cpu_seconds(), bridge.written_bytes()
-            sent = self.generate(port, prefix, load)["sent"]
-            result = json.loads(sink.read_line(60 + load.count / 300))
+            sink.read_line(30)
+            yield lambda: json.loads(sink.read_line(60 + load.count / 300))
             sink.finish()
         finally:
             sink.stop()
+
+    def measure(self, bridge, far_end, generate, load, since_sent=False):
+        """One flow through `bridge` (a Child), from `generate(load)` to the context manager `far_end`.
+
+        The throughput is that between the first and the last message at the far end or, with `since_sent`, from when
+        the first was sent: what comes in a few large batches is faster than the road between two of them.
+        """
+        with far_end as result:
+            cpu, written = bridge.cpu_seconds(), bridge.written_bytes()
+            sent = generate(load)["sent"]
+            result = result()
         time.sleep(SETTLE_SECONDS)
         bridge.check_alive()
         if result["distinct"] == 0:
-            raise BenchError(f"{bridge.name}: none of {sent} messages arrived at {sink_filter}{bridge.log_tail()}")
+            raise BenchError(f"{bridge.name}: none of {sent} messages arrived{bridge.log_tail()}")
         return Flow(
-            sent=sent, received=result["distinct"], throughput=result["throughput"],
+            sent=sent, received=result["distinct"],
+            throughput=result["throughputSinceSent" if since_sent else "throughput"],
             p50=result["p50"], p99=result["p99"], p999=result["p999"],
             cpu_per_message=(bridge.cpu_seconds() - cpu) / sent * 1e6,
-            disk_per_message=(bridge.written_bytes() - written) / sent, lost=sent - result["distinct"])
+            disk_per_message=(bridge.written_bytes() - written) / sent, lost=sent - result["distinct"],
+            disordered=result["disordered"])
 
-    def measure_passthrough(self, port, load, database=None):
+    def measure_mqtt(self, port, bridge, prefix, sink_filter, load):
+        """generator → broker → `bridge` → broker → sink."""
+        far_end = self.collecting("sink", load, "--port", port, "--filter", sink_filter)
+        return self.measure(bridge, far_end, lambda load: self.generate_mqtt(port, prefix, load), load)
+
+    def measure_passthrough(self, port, load, database=None, version=4):
         """The baseline: a fresh C program on a topic of its own, which the product does not see."""
         durable = ["--durable", database] if database else []
-        bridge = self.start("passthrough", "--port", port, "--filter", "reference/#", *durable)
+        bridge = self.start("passthrough", "--port", port, "--filter", "reference/#", "--version", version, *durable)
         try:
             bridge.read_line(10)
-            return self.measure(port, bridge, "reference", "out/reference/#", load)
+            return self.measure_mqtt(port, bridge, "reference", "out/reference/#", load)
         finally:
             bridge.stop()

@@ -26,13 +26,16 @@ struct AMQP091Dialler {
 
     private var network: NetworkDialler {
         NetworkDialler(
-            Endpoint(host: fields.host, port: fields.port), speaking: "AMQP 0.9.1", timeout: timeout,
+            fields.endpoint, speaking: "AMQP 0.9.1", timeout: timeout,
             connectTimeout: connectTimeout ?? fields.connectTimeout)
     }
 
     /// Tries once. Reports each step as it begins.
     func dial(control: SessionControl, wake: WakeSignal, observer: any SessionObserver) -> Outcome {
         let deadline = Deadline.after(timeout)
+        if let settings = fields.tls {
+            return dialSecurely(settings, until: deadline, control: control, wake: wake, observer: observer)
+        }
         let descriptor: Int32
         switch network.connect(until: deadline, control: control, wake: wake, observer: observer) {
         case .reached(let socket): descriptor = socket
@@ -46,6 +49,51 @@ struct AMQP091Dialler {
         let attached = connection.attach(descriptor)
         guard attached == .success else { return .failed(AMQP091Failure.lost(attached, step: .connect)) }
         return logIn(connection, until: deadline, control: control, wake: wake, observer: observer)
+    }
+
+    /// With TLS the library connects by itself, to the address that has answered a moment before.
+    private func dialSecurely(
+        _ settings: TLSSettings, until deadline: Deadline, control: SessionControl, wake: WakeSignal,
+        observer: any SessionObserver
+    ) -> Outcome {
+        let reached: NetworkDialler.Reached
+        switch network.probe(until: deadline, control: control, wake: wake, observer: observer) {
+        case .reached(let found): reached = found
+        case .stopped: return .stopped
+        case .failed(let failure): return .failed(failure)
+        }
+        observer.began(.tls)
+        guard let connection = RabbitMQConnection() else {
+            return .failed(AMQP091Failure.lost(.outOfMemory, step: .tls))
+        }
+        let limit = min(deadline, fields.handshakeTimeout.map { .after($0) } ?? .never)
+        let (address, port, time) = (reached.address.text, reached.port, limit.remaining)
+        let call = AbandonableCall.run(until: limit, control: control, wake: wake) {
+            () -> Result<RabbitMQStatus, TLSMaterialError> in
+            connection.adopt()
+            do throws(TLSMaterialError) {
+                return .success(
+                    try connection.connect(address: address, port: port, settings: settings, timeout: time))
+            } catch {
+                return .failure(error)
+            }
+        }
+        switch call {
+        case .finished(.success(let status)):
+            connection.adopt()
+            if status == .timeout { return .failed(network.timedOut(at: .tls)) }
+            guard status == .success else {
+                guard let context = connection.security else {
+                    return .failed(AMQP091Failure.lost(status, step: .tls))
+                }
+                return .failed(NetworkFailure.tls(peer: peer, text: nil, context: context))
+            }
+            return logIn(connection, until: deadline, control: control, wake: wake, observer: observer)
+        case .finished(.failure(let error)): return .failed(error.failure)
+        case .timedOut: return .failed(network.timedOut(at: .tls))
+        case .stopped: return .stopped
+        case .unavailable: return .failed(NetworkFailure.exhausted)
+        }
     }
 
     private func logIn(

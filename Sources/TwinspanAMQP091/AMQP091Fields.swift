@@ -3,6 +3,7 @@
 // its default here, so that a connection which came past the lint still has defined behaviour.
 public import TwinspanConnections
 import TwinspanExpressions
+public import TwinspanNetwork
 
 /// Settings of an AMQP 0.9.1 connection.
 public struct AMQP091Fields: Sendable {
@@ -32,12 +33,10 @@ public struct AMQP091Fields: Sendable {
         public var exchange: String
     }
 
-    public var host: String
-    public var port: Int
-    public var usesTLS: Bool
-    public var validatesCertificates: Bool
-    /// PEM bundle; nil means the system's certificates.
-    public var trustedCertificates: String?
+    /// The broker, and the way to it.
+    public var endpoint: Endpoint
+    /// Nil without TLS. Never with a client certificate: this binding ignores them.
+    public var tls: TLSSettings?
     public var vhost: String
     public var user: String
     public var password: Secret
@@ -79,11 +78,9 @@ public struct AMQP091Fields: Sendable {
         func number(_ key: Key) -> Int? {
             settings[key.rawValue].flatMap { AMQP091Fields.number($0, key) }.flatMap { $0 == 0 ? nil : $0 }
         }
-        host = connection.uri.host
-        port = connection.uri.port
-        usesTLS = connection.uri.scheme == AMQP091Fields.secureScheme
-        validatesCertificates = connection.validatesCertificates
-        trustedCertificates = connection.trustedCertificates
+        endpoint = Endpoint(connection)
+        tls = TLSSettings(connection)
+        tls?.clientCertificate = nil
         vhost = AMQP091Fields.vhost(connection.uri.path) ?? "/"
         isGuest = connection.uri.user == nil
         user = connection.uri.user ?? "guest"

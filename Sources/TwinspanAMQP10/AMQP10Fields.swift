@@ -4,6 +4,7 @@
 // `diagnose` reports is replaced by its default.
 public import TwinspanConnections
 import TwinspanExpressions
+import TwinspanNetwork
 import TwinspanProtocol
 
 /// Settings of an AMQP 1.0 connection.

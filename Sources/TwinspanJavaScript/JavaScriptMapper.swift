@@ -95,7 +95,8 @@ public struct JavaScriptMapper: PayloadMapper {
     ) throws(ScriptFailure) -> [UInt8] {
         let head = head(message.headers)
         return try context.call(arguments: 3) { arguments in
-            arguments[0] = context.string(message.payload)
+            // What is said to be bytes is no text, also where it could be read as one.
+            arguments[0] = message.isBinary ? context.undefined : context.string(message.payload)
             arguments[1] = context.arrayBuffer(message.payload)
             arguments[2] = head.withUnsafeBytes { context.string($0) }
         } _: { value throws(ScriptFailure) -> [UInt8] in

@@ -27,7 +27,8 @@ struct PackedMessages {
                 let name = String(decoding: text(lengths[index]), as: UTF8.self)
                 headers.append((name: name, value: String(decoding: text(lengths[index + 1]), as: UTF8.self)))
             }
-            messages.append(MappedMessage(payload: length < 0 ? buffer() : text(length), headers: headers))
+            messages.append(
+                MappedMessage(payload: length < 0 ? buffer() : text(length), headers: headers, isBinary: length < 0))
         }
         return messages
     }

@@ -1,5 +1,5 @@
-// What the group gives to a consumer and takes away. Runs inside the library's poll on the session's thread, possibly in
-// the middle of a drain, and has to be done before the group loses patience.
+// What the group gives to a consumer and takes away. Runs inside the poll of the library on the thread of the session,
+// possibly in the middle of a drain, and has to be done before the group loses patience.
 import TwinspanConnections
 import TwinspanNetwork
 

@@ -1,8 +1,7 @@
-// What the lint says about a Kafka connection (spec/connectivity-bindings.md §4.1), and about one of Eclipse Hono as it
-// was entered (§6). All problems at once, each with its place in the connection as a JSON pointer.
+// What the lint says about a Kafka connection (spec/connectivity-bindings.md §4.1), and about one of Eclipse Hono as
+// it was entered (§6). All problems at once, each with its place in the connection as a JSON pointer.
 public import TwinspanConnections
 import TwinspanExpressions
-import TwinspanJSON
 
 extension KafkaFields {
     /// All problems of a Kafka connection, in the order of its fields.
@@ -30,7 +29,7 @@ extension KafkaFields {
         for (index, target) in connection.targets.enumerated() {
             problems += diagnose(address: target.address, path: "/targets/\(index)/address")
         }
-        return problems + diagnoseSettings(connection) + diagnoseTunnel(connection)
+        return problems + diagnoseSettings(connection)
     }
 
     /// All problems of a connection of Eclipse Hono.
@@ -64,7 +63,7 @@ extension KafkaFields {
                         + "the others come from 'hono' in twinspan.yaml",
                     isWarning: true))
         }
-        return problems + diagnoseGroup(connection) + diagnoseTunnel(connection)
+        return problems + diagnoseGroup(connection)
     }
 
     private static func diagnose(honoAddress: PlaceholderTemplate, path: String) -> [BindingProblem] {
@@ -151,16 +150,6 @@ extension KafkaFields {
             BindingProblem(
                 path: "/specificConfig/groupId", message: "The group '\(group)' is not valid.",
                 hint: "use a-z, A-Z, 0-9, '.', '_' and '-'; '{{ connection:id }}' is resolved")
-        ]
-    }
-
-    private static func diagnoseTunnel(_ connection: Connection) -> [BindingProblem] {
-        guard let tunnel = connection.sshTunnel, tunnel["enabled"]?.bool != false else { return [] }
-        return [
-            BindingProblem(
-                path: "/sshTunnel",
-                message: "SSH tunneling is not supported for the connection type <\(connection.type.rawValue)>.",
-                hint: "remove it; a cluster's brokers are reached under addresses of their own")
         ]
     }
 

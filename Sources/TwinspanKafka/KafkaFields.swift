@@ -61,7 +61,12 @@ public struct KafkaFields: Sendable {
 
         let own = Endpoint(connection)
         let listed = text(.bootstrapServers).flatMap(KafkaFields.servers) ?? []
-        servers = [own] + listed.filter { $0.peer != own.peer }
+        // All brokers are under the rules of the connection.
+        servers =
+            [own]
+            + listed.filter { $0.peer != own.peer }.map {
+                Endpoint(connection, host: $0.host, port: $0.port)
+            }
         usesTLS = connection.uri.scheme == "ssl"
         validatesCertificates = connection.validatesCertificates
         trustedCertificates = connection.trustedCertificates

@@ -1,6 +1,6 @@
-// The MQTT binding, versions 3.1.1 and 5, as the supervisor sees it. A connection has up to two sessions, a consumer and a publisher,
-// each with a client handle and a thread of its own: publishing through the consumer's handle would share its output
-// queue and so send held acknowledgements early (design §3).
+// The MQTT binding, versions 3.1.1 and 5, as the supervisor sees it. A connection has up to two sessions, a consumer
+// and a publisher, each with a client handle and a thread of its own: publishing through the consumer's handle would
+// share its output queue and so send held acknowledgements early (design §3).
 public import TwinspanConnections
 
 /// Speaks MQTT 3.1.1 and 5 through libmosquitto.

@@ -39,7 +39,7 @@ struct MQTTDialler {
 
     private var network: NetworkDialler {
         NetworkDialler(
-            Endpoint(host: fields.host, port: fields.port), speaking: "MQTT", timeout: timeout,
+            fields.endpoint, speaking: "MQTT", timeout: timeout,
             connectTimeout: connectTimeout)
     }
 

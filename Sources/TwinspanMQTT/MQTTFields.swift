@@ -48,6 +48,8 @@ public struct MQTTFields: Sendable {
 
     public var version: Version
     public var host: String
+    /// The broker with the way there, and what may be reached at all.
+    public var endpoint: Endpoint
     public var port: Int
     /// Nil for a plain connection.
     public var tls: TLSSettings?
@@ -86,6 +88,7 @@ public struct MQTTFields: Sendable {
 
         version = connection.type == .mqtt5 ? .v5 : .v311
         host = connection.uri.host
+        endpoint = Endpoint(connection)
         port = connection.uri.port
         tls = TLSSettings(connection)
         user = connection.uri.user

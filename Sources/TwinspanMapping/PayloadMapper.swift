@@ -7,10 +7,13 @@ public import TwinspanProtocol
 public struct InboundMessage {
     public var payload: UnsafeRawBufferPointer
     public var headers: ExternalHeaders
+    /// Whether the transport says that the payload is bytes and no text.
+    public var isBinary: Bool
 
-    public init(payload: UnsafeRawBufferPointer, headers: ExternalHeaders) {
+    public init(payload: UnsafeRawBufferPointer, headers: ExternalHeaders, isBinary: Bool = false) {
         self.payload = payload
         self.headers = headers
+        self.isBinary = isBinary
     }
 }
 
@@ -83,9 +86,12 @@ public struct MappedMessage: Sendable {
     public var payload: [UInt8]
     /// Names in lower case.
     public var headers: [(name: String, value: String)]
-    public init(payload: [UInt8], headers: [(name: String, value: String)]) {
+    /// Whether the payload is bytes and no text, for transports that tell one from the other.
+    public var isBinary: Bool
+    public init(payload: [UInt8], headers: [(name: String, value: String)], isBinary: Bool = false) {
         self.payload = payload
         self.headers = headers
+        self.isBinary = isBinary
     }
 }
 

@@ -129,7 +129,10 @@ public struct RawMessageMapper: PayloadMapper {
         headers.append((name: "ditto-message-thing-id", value: envelope.topic.entityID))
         if let status = envelope.status { headers.append((name: "status", value: String(status))) }
         if let correlationID = signal.correlationID { headers.append((name: "correlation-id", value: correlationID)) }
-        return [MappedMessage(payload: try Self.body(envelope.value, contentType), headers: headers)]
+        let isBinary = envelope.value != nil && MessagePayload(contentType: contentType) == .base64
+        return [
+            MappedMessage(payload: try Self.body(envelope.value, contentType), headers: headers, isBinary: isBinary)
+        ]
     }
 
     private static func body(_ value: JSONText?, _ contentType: String) throws(TwinspanError) -> [UInt8] {

@@ -24,6 +24,11 @@ extension ConnectionFleet {
         try member(id).definition
     }
 
+    public func resolvedHonoConnection(of id: ConnectionID) throws(TwinspanError) -> JSONObject? {
+        let connection = try member(id).connection
+        return connection.type == .hono ? environment.hono.resolve(connection).json(.shown) : nil
+    }
+
     public func create(
         _ document: JSONObject, id: ConnectionID, check: RevisionCheck
     ) throws(TwinspanError) -> ConnectionDefinition {

@@ -85,7 +85,7 @@ extension ConnectionFleet {
 
     public func test(_ document: JSONObject, id: ConnectionID, patience: Duration) throws(TwinspanError) -> String {
         guard document["connectionStatus"] != nil else { throw .fieldMissing("connectionStatus") }
-        let connection = try validated(document, id)
+        let connection = environment.hono.resolve(try validated(document, id))
         guard let adapter = environment.adapters[connection.type] else {
             throw ConnectivityErrorTable.configurationInvalid.error(
                 "Connections of type '\(connection.type.rawValue)' are not served by this version.")

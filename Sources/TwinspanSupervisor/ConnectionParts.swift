@@ -32,6 +32,7 @@ extension ConnectionSupervisor {
             let clock = environment.clock
             self.clock = clock
             claims = acks.claims
+            let connection = environment.hono.resolve(connection)
             self.connection = connection
             diversions = environment.diversions
             let engine = environment.engine
@@ -50,7 +51,7 @@ extension ConnectionSupervisor {
                     isFailoverEnabled: connection.isFailoverEnabled, clock: clock, counters: counters, logger: logger,
                     obstacle: { nil },
                     whenOpen: { [doorway] in doorway.announceOpened(connection.id, at: clock.now) },
-                    onChange: onChange) : nil
+                    onChange: onChange, onPlace: { recorder.tell($0, $1) }) : nil
             self.publisher = publisher
             if connection.targets.isEmpty, acks.claims.labels.isEmpty, answerMappers.isQuick {
                 (targets, durables) = (nil, [])
@@ -88,7 +89,7 @@ extension ConnectionSupervisor {
                     obstacle: {
                         if engine.condition != .open { return .known }
                         return inbox.isFull ? .told(.inboxFull(environment.inbox.bytes)) : nil
-                    }, onChange: onChange)
+                    }, onChange: onChange, onPlace: { recorder.tell($0, $1) })
             }
         }
 
@@ -171,6 +172,24 @@ extension Announcement {
         var headers = DittoHeaders()
         headers[.contentType] = .string("application/json")
         return Announcement(kind: kind, headers: headers)
+    }
+}
+
+extension ConnectionRecorder {
+    /// A place of a session has failed, or works again.
+    fileprivate func tell(_ place: SessionPlace, _ failure: BrokerFailure?) {
+        let recorded: RecordedPlace
+        var at: String?
+        switch place {
+        case .source(let index, let address): (recorded, at) = (.source(index), address)
+        case .target(let index): recorded = .target(index)
+        case .tunnel: recorded = .connection
+        }
+        if failure != nil { count(recorded, .other, isFailure: true) }
+        note(
+            StageNote(
+                recorded, .other, isFailure: failure != nil, failure?.message ?? "It works again.", address: at,
+                reason: failure?.reason))
     }
 }
 

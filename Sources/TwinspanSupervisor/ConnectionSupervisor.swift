@@ -3,6 +3,7 @@
 public import Logging
 public import TwinspanConnections
 public import TwinspanEngine
+import TwinspanExpressions
 public import TwinspanMapping
 import TwinspanProtocol
 
@@ -28,6 +29,8 @@ public struct SupervisorEnvironment: Sendable {
     public var inbox: InboxSettings
     /// How definitions that come over HTTP are read.
     public var reading = ConnectionReading.unavailable
+    /// Finds the Kafka connections that connections of Hono stand for.
+    public var hono = HonoResolution(HonoSettings())
     /// Encrypts secrets of connections in the store; nil stores them as they are.
     public var secrets: SecretsAtRest?
     /// The name of this process in status.
@@ -202,9 +205,28 @@ final class ConnectionSupervisor: Sendable {
             queueAgeSeconds: load.oldestQueuedAt.map { $0 == 0 ? 0 : Self.seconds(from: $0, to: now) } ?? 0)
         snapshot.behind = parts?.durables.map(\.behind) ?? []
         snapshot.waitingSignals = counters.waiting
+        snapshot.failedPlaces = failedPlaces(sessions)
         snapshot.inbox = kept(environment.engine.inboxLoad[connection.id])
         snapshot.deadLetters = kept(environment.engine.deadLetterLoad[connection.id])
         return snapshot
+    }
+
+    private func failedPlaces(_ sessions: [SessionStatus]) -> [ConnectionSnapshot.FailedPlace] {
+        let places = sessions.flatMap { $0.places.map { ($0.key, $0.value.failure) } }.compactMap { place, failure in
+            switch place {
+            case .source(let index, let address):
+                return ConnectionSnapshot.FailedPlace(
+                    kind: .source, index: index, address: address, failure: failure)
+            case .target(let index):
+                let targets = connection.targets
+                return ConnectionSnapshot.FailedPlace(
+                    kind: .target, index: index,
+                    address: targets.indices.contains(index) ? targets[index].address.text : "", failure: failure)
+            case .tunnel:
+                return ConnectionSnapshot.FailedPlace(kind: .tunnel, index: 0, address: "", failure: failure)
+            }
+        }
+        return places.sorted { ($0.kind.rawValue, $0.index, $0.address) < ($1.kind.rawValue, $1.index, $1.address) }
     }
 
     private func kept(_ load: RecordLoad?) -> ConnectionSnapshot.Kept {
@@ -224,7 +246,11 @@ final class ConnectionSupervisor: Sendable {
             let status = SessionStatus(state: .misconfigured, since: startedAt, failure: problem)
             sessions.append(status.facts(.consumer, clock: clock))
         }
-        return ConnectionStatusFacts(connection: connection, client: client, sessions: sessions)
+        var places: [SessionPlace: PlaceTrouble] = [:]
+        for runner in [parts?.consumer, parts?.publisher].compactMap({ $0 }) {
+            places.merge(runner.snapshot.troubles(clock: clock)) { first, _ in first }
+        }
+        return ConnectionStatusFacts(connection: connection, client: client, sessions: sessions, places: places)
     }
 
     private static func severity(_ state: ConnectionState) -> Int {

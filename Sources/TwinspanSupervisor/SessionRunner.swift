@@ -23,6 +23,10 @@ struct SessionStatus: Sendable {
     /// Monotonic nanoseconds of the next attempt.
     var nextAttemptAt: UInt64?
     var attempts = 0
+    /// What ails single places of the session, with monotonic nanoseconds.
+    var places: [SessionPlace: (failure: BrokerFailure, since: UInt64)] = [:]
+    /// The newest trouble that has not ended the session.
+    var warning: (failure: BrokerFailure, since: UInt64)?
 }
 
 /// Runs one session until it is stopped.
@@ -44,14 +48,19 @@ final class SessionRunner: SessionObserver {
     private let thread = Mutex<WorkerThread?>(nil)
     /// Called after each change of the state, on the session's thread.
     private let onChange: @Sendable () -> Void
+    /// Called when a place fails, fails for another reason, or stands again; on the session's thread, of the tunnel
+    /// on the tunnel's.
+    private let onPlace: @Sendable (SessionPlace, BrokerFailure?) -> Void
 
     init(
         session: any BrokerSession, role: String, isFailoverEnabled: Bool, clock: any EngineClock,
         counters: ConnectionCounters, logger: Logger, obstacle: @escaping @Sendable () -> Obstacle?,
-        whenOpen: @escaping @Sendable () -> Void = {}, onChange: @escaping @Sendable () -> Void = {}
+        whenOpen: @escaping @Sendable () -> Void = {}, onChange: @escaping @Sendable () -> Void = {},
+        onPlace: @escaping @Sendable (SessionPlace, BrokerFailure?) -> Void = { _, _ in }
     ) {
         self.whenOpen = whenOpen
         self.onChange = onChange
+        self.onPlace = onPlace
         self.session = session
         self.role = role
         self.isFailoverEnabled = isFailoverEnabled
@@ -94,6 +103,12 @@ final class SessionRunner: SessionObserver {
             }
             enter(.connecting)
             let end = session.run(observer: self)
+            // What hangs on a session has no failures of its own once that has ended.
+            status.withLock { status in
+                // But of the tunnel it is told again when it stands.
+                status.places = status.places.filter { $0.key == .tunnel }
+                status.warning = nil
+            }
             guard case .failed(let failure) = end else { break }
             let openFor = status.withLock { status -> Duration? in
                 status.state == .open ? .nanoseconds(Int64(clock.monotonic &- status.since)) : nil
@@ -109,6 +124,7 @@ final class SessionRunner: SessionObserver {
             fail(failure, next: delay)
             wait(delay)
         }
+        status.withLock { $0.places = [:] }
         enter(.closed)
     }
 
@@ -169,9 +185,38 @@ final class SessionRunner: SessionObserver {
         whenOpen()
     }
 
+    func changed(_ place: SessionPlace, _ failure: BrokerFailure?) {
+        let now = clock.monotonic
+        let isNews = status.withLock { status -> Bool in
+            let before = status.places[place]
+            status.places[place] = failure.map { ($0, $0 == before?.failure ? before?.since ?? now : now) }
+            return before?.failure.reason != failure?.reason
+        }
+        guard isNews else { return }
+        onChange()
+        onPlace(place, failure)
+        guard let failure else { return logger.info("place works again", metadata: place.metadata) }
+        var facts = place.metadata
+        facts["reason"] = "\(failure.reason)"
+        facts["error"] = "\(failure.message)"
+        if let hint = failure.hint { facts["hint"] = "\(hint)" }
+        logger.warning("place failed", metadata: facts)
+    }
+
     func warned(_ failure: BrokerFailure) {
+        status.withLock { $0.warning = (failure, clock.monotonic) }
         var facts: Logger.Metadata = ["reason": "\(failure.reason)", "error": "\(failure.message)"]
         if let hint = failure.hint { facts["hint"] = "\(hint)" }
         logger.warning("connection trouble", metadata: facts)
+    }
+}
+
+extension SessionPlace {
+    fileprivate var metadata: Logger.Metadata {
+        switch self {
+        case .source(let index, let address): ["source": "\(index)", "address": "\(address.prefix(120))"]
+        case .target(let index): ["target": "\(index)"]
+        case .tunnel: ["place": "tunnel"]
+        }
     }
 }

@@ -42,7 +42,7 @@ public final class PipedTLSServer: @unchecked Sendable {
     }
 
     deinit {
-        process.terminate()
-        process.waitUntilExit()
+        // By its id and at once: a signal it could wait for may be blocked in a process started from a pool's thread.
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
     }
 }

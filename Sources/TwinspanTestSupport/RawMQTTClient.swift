@@ -1,5 +1,5 @@
-// A small MQTT client, 3.1.1 or 5, on a blocking socket, for the tests' side of a broker. It shares no code with the adapter,
-// so that the two cannot agree on a mistake.
+// A small MQTT client, 3.1.1 or 5, on a blocking socket, for the tests' side of a broker. It shares no code with the
+// adapter, so that the two cannot agree on a mistake.
 import Glibc
 
 /// An MQTT client for tests. Used by one thread.

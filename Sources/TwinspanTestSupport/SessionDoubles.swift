@@ -25,7 +25,9 @@ public final class TestInlet: Inlet {
         public var batchSizes: [Int] = []
         public var acknowledged = 0
         public var givenBack = 0
-        /// The newest place of each partition, committed or not.
+        /// Messages dropped before any batch.
+        public var dropped = 0
+        /// The newest committed place of each partition.
         public var positions: [LogPosition] = []
         /// Whether `settlement` is being waited for.
         public var isHolding = false
@@ -51,10 +53,6 @@ public final class TestInlet: Inlet {
         return state.update { state in
             state.received += messages
             state.batchSizes.append(messages.count)
-            state.positions = batch.positions.reduce(into: state.positions) { known, place in
-                known.removeAll { ($0.reader, $0.topic, $0.partition) == (place.reader, place.topic, place.partition) }
-                known.append(place)
-            }
             return Ticket(sequence: Int64(state.received.count), epoch: 0)
         }
     }
@@ -77,11 +75,19 @@ public final class TestInlet: Inlet {
             state.isHolding = false
             if settlement == .committed {
                 state.acknowledged += batch.count
+                state.positions = batch.positions.reduce(into: state.positions) { known, place in
+                    known.removeAll {
+                        ($0.reader, $0.topic, $0.partition) == (place.reader, place.topic, place.partition)
+                    }
+                    known.append(place)
+                }
             } else {
                 state.givenBack += batch.count
             }
         }
     }
+
+    public func dropped(_ count: Int, source: Int, reason: String) { state.update { $0.dropped += count } }
 
     public func positions(of reader: String) throws(BrokerFailure) -> [LogPosition] {
         state.current.positions.filter { $0.reader == reader }

@@ -113,6 +113,22 @@ extension BrokerTests {
             #expect(Set(state.confirmed) == (reason == nil ? ["first", "second"] : ["second"]))
         }
 
+        @Test("a refusal counts even if the server hangs up with it")
+        func refusedAndHungUp() throws {
+            let server = try server(on: 0x30) { body in .last([0x40, 3, body[3], body[4], 135]) }
+            let queue = OutboundQueue(capacity: 10, byteCapacity: 1000)
+            let outcomes = TestOutcomes()
+            for text in ["first", "second"] {
+                let message = OutboundMessage(
+                    address: "a", payload: Array(text.utf8), qos: 1, target: 0, queuedAt: 0)
+                #expect(queue.offer(message))
+            }
+            let connection = try mqttConnection(id: "fault", port: server.port, reading: nil, type: .mqtt5)
+            let thread = SessionThread(adapter.publisher(for: connection, queue: queue, outcomes: outcomes))
+            #expect(try thread.failure().reason == "connection-lost")
+            #expect(outcomes.state.current.refused.count == 1 && queue.load.messages == 1)
+        }
+
         @Test("CONNECT says how long the session lives, how much may be under way, and how large a packet may be")
         func connectProperties() throws {
             let rows: [(settings: [String: String], isConsumer: Bool, expiry: UInt32, maximum: UInt16)] = [

@@ -1,4 +1,5 @@
 // The MQTT side of the shared adapter suite: a Mosquitto of its own and a client that shares no code with the adapter.
+import Glibc
 import TwinspanConnections
 import TwinspanExpressions
 import TwinspanJSON
@@ -28,7 +29,7 @@ final class MQTTHarness: AdapterHarness {
         var plainPort: Int?
         switch entrance {
         case .plain: break
-        case .password: settings.users = ["twins": "pa:ss/word@1"]
+        case .password: settings.users = ["twins": "pa/ss word@1"]
         case .tls, .mutualTLS:
             let port = try LoopbackPort.free()
             plainPort = port
@@ -40,6 +41,7 @@ final class MQTTHarness: AdapterHarness {
         broker = try BrokerProcess(settings)
         client = entrance == .mutualTLS ? try broker.certificate?.client("twins") : nil
         adapter = MQTTBrokerClient(timing: timing)
+        try awaitPlainPort()
     }
 
     func connection(id: String, reading address: String?, host: String?, port: Int?) throws -> Connection {
@@ -49,7 +51,7 @@ final class MQTTHarness: AdapterHarness {
         case .plain: break
         case .password:
             connection.uri.user = "twins"
-            connection.uri.password = Secret("pa:ss/word@1")
+            connection.uri.password = Secret("pa/ss word@1")
         case .tls, .mutualTLS:
             connection.uri.scheme = "ssl"
             connection.uri.host = host ?? "localhost"
@@ -62,7 +64,7 @@ final class MQTTHarness: AdapterHarness {
     private func rawClient(_ id: String) throws -> RawMQTTClient {
         try RawMQTTClient(
             port: plainPort ?? broker.port, clientID: id, user: entrance == .password ? "twins" : nil,
-            password: entrance == .password ? "pa:ss/word@1" : nil)
+            password: entrance == .password ? "pa/ss word@1" : nil)
     }
 
     func address(_ name: String) -> String { "suite/\(name)" }
@@ -81,7 +83,16 @@ final class MQTTHarness: AdapterHarness {
 
     func stopBroker() { broker.stop() }
     func killBroker() { broker.kill() }
-    func startBroker() throws { try broker.start() }
+    func startBroker() throws {
+        try broker.start()
+        try awaitPlainPort()
+    }
+
+    /// The broker opens its second port a moment after the first.
+    private func awaitPlainPort() throws {
+        guard let plainPort else { return }
+        for _ in 0..<500 where !LoopbackPort.answers(plainPort) { usleep(10_000) }
+    }
 }
 
 private struct MQTTCollector: MessageCollector {

@@ -30,7 +30,7 @@ struct ImportTests {
         "TwinspanAMQP10": adapterImports.union(["CQpidProton"]),
         "TwinspanKafka": adapterImports.union(["CRdKafka"]),
         "TwinspanHTTPPush": adapterImports.union([
-            "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Logging",
+            "AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "NIOTLS", "Logging",
         ]),
         "TwinspanSupervisor": [
             "TwinspanConnections", "TwinspanMapping", "TwinspanEngine", "TwinspanPolicies", "TwinspanExpressions",
@@ -50,6 +50,7 @@ struct ImportTests {
         ],
         "TwinspanTestSupport": [
             "TwinspanConnections", "TwinspanEngine", "TwinspanProtocol", "TwinspanJSON", "Foundation", "Testing",
+            "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL",
         ],
     ]
 

@@ -2,6 +2,7 @@
 import Testing
 import TwinspanConnections
 import TwinspanExpressions
+import TwinspanNetwork
 import TwinspanProtocol
 
 @testable import TwinspanAMQP091
@@ -18,7 +19,8 @@ struct AMQP091FieldsTests {
                 scheme: scheme, user: user, password: password.map { Secret($0) }, host: "h", port: 1, path: path),
             sources: queues.isEmpty ? [] : [Source(addresses: queues, consumerCount: 2, authorizationContext: [])],
             targets: try targets.map {
-                Target(address: try PlaceholderTemplate.parse($0, scope: .address), topics: [], authorizationContext: [])
+                Target(
+                    address: try PlaceholderTemplate.parse($0, scope: .address), topics: [], authorizationContext: [])
             }, specificConfig: settings)
     }
 
@@ -47,7 +49,7 @@ struct AMQP091FieldsTests {
     @Test("what a connection does not say has a default")
     func defaults() throws {
         let fields = AMQP091Fields(try connection(queues: ["a", "b"], targets: ["x/k", "/q", "{{ thing:id }}/k"]))
-        #expect(fields.user == "guest" && fields.password.exposed == "guest" && fields.isGuest && !fields.usesTLS)
+        #expect(fields.user == "guest" && fields.password.exposed == "guest" && fields.isGuest && fields.tls == nil)
         #expect(fields.vhost == "/" && fields.heartbeatSeconds == 30 && fields.frameMaximum == 131_072)
         #expect(fields.prefetch == 500 && fields.connectTimeout == nil)
         #expect(fields.subscriptions.map(\.queue) == ["a", "b"] && fields.subscriptions.allSatisfy { $0.weight == 2 })
@@ -60,7 +62,7 @@ struct AMQP091FieldsTests {
                     "connectionTimeout": "1500", "handshakeTimeout": "2000", "channelRpcTimeout": "3000",
                     "prefetch": "20",
                 ]))
-        #expect(said.user == "u" && said.password.exposed == "p" && said.vhost == "v" && said.usesTLS)
+        #expect(said.user == "u" && said.password.exposed == "p" && said.vhost == "v" && said.tls?.serverName == "h")
         #expect(said.heartbeatSeconds == 7 && said.frameMaximum == 4096 && said.channelMaximum == 2)
         #expect(said.connectTimeout == .milliseconds(1500) && said.handshakeTimeout == .seconds(2))
         #expect(said.answerTimeout == .seconds(3) && said.prefetch == 20)

@@ -56,11 +56,16 @@ struct ConfigurationTests {
             deadLetters: { bytes: 2MB, maxAge: 1d }
             cache: { bytes: 64MB }
             metrics: { authenticated: true }
+            blockedHosts: { hostnames: [gone.example], subnets: [169.254.0.0/16], regex: ".*[.]co", allowed: [a.co] }
             """, variables: ["PW": "123"])
         // Those that this version does not serve yet are said, and nothing else.
         #expect(loaded.diagnostics.map(\.severity) == [.warning, .warning])
         #expect(loaded.diagnostics.allSatisfy { $0.message.contains("not served yet") })
         let configuration = loaded.configuration
+        #expect(configuration.hosts.problem(ofHost: "169.254.1.2")?.contains("169.254.1.2") == true)
+        #expect(
+            configuration.hosts.problem(ofHost: "b.co") != nil && configuration.hosts.problem(ofHost: "a.co") == nil
+        )
         #expect(configuration.http.host == "0.0.0.0" && configuration.http.port == 80)
         #expect(configuration.data == "/var/lib/twinspan" && configuration.durability == .os)
         #expect(configuration.connections == Configuration.Paths(["./a", "/b/c.yaml"]))

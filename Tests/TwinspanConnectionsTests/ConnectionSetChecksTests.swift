@@ -93,6 +93,30 @@ struct ConnectionSetChecksTests {
     }
 }
 
+@Suite("Loops at other brokers")
+struct LoopAddressTests {
+    @Test(
+        "what is sent comes back to a source",
+        arguments: [
+            (.amqp091, "q", "/q"), (.kafka, "t", "t"), (.kafka, "t", "t/{{ thing:id }}"), (.kafka, "t", "t#3"),
+            (.amqp10, "q", "q"), (.amqp10, "q", "queue://q"), (.amqp10, "queue://q", "q"), (.mqtt5, "a/#", "a/b"),
+        ] as [(ConnectionType, String, String)])
+    func reaches(_ type: ConnectionType, _ source: String, _ target: String) {
+        #expect(LoopAddress.reaches(source, from: target, type))
+    }
+
+    @Test(
+        "what is sent does not come back to a source",
+        arguments: [
+            (.amqp091, "q", "exchange/q"), (.amqp091, "q", "q/q"), (.amqp091, "q", "/{{ thing:id }}"),
+            (.kafka, "t", "u"), (.kafka, "t", "{{ thing:id }}"), (.kafka, "t", "t2/t"), (.amqp10, "q", "queue://p"),
+            (.httpPush, "q", "q"), (.hono, "event", "command"), (.mqtt5, "a/#", "b"),
+        ] as [(ConnectionType, String, String)])
+    func doesNotReach(_ type: ConnectionType, _ source: String, _ target: String) {
+        #expect(!LoopAddress.reaches(source, from: target, type))
+    }
+}
+
 @Suite("Rules that adapters bring")
 struct BindingRulesTests {
     private func rules(_ problems: [BindingProblem], settings: [String] = []) -> [BindingRules] {

@@ -9,7 +9,7 @@ struct CredentialsTests {
     static let publicKey = "-----BEGIN PUBLIC KEY-----\\nAAAA\\n-----END PUBLIC KEY-----"
     static let oauth = "tokenEndpoint: 'https://h/t', clientId: c, requestedScopes: 'a b'"
 
-    /// Errors of a connection with this part; that it is not served yet is no error.
+    /// Errors of a connection with this part.
     private func errors(_ type: ConnectionType, _ part: String, login: String = "") -> [String] {
         var limits = ConnectionLimits()
         limits.servedTypes = Set(ConnectionType.allCases)
@@ -204,7 +204,8 @@ struct HostRulesTests {
         "addresses are written as usual",
         arguments: [
             ("192.0.2.1", "192.0.2.1"), ("2001:DB8:0:0:0:0:0:1", "2001:db8::1"), ("::", "::"), ("::1", "::1"),
-            ("1:0:2:0:0:3:4:5", "1:0:2::3:4:5"), ("::ffff:192.0.2.1", "192.0.2.1"), ("1:2:3:4:5:6:7:0", "1:2:3:4:5:6:7:0"),
+            ("1:0:2:0:0:3:4:5", "1:0:2::3:4:5"), ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("1:2:3:4:5:6:7:0", "1:2:3:4:5:6:7:0"),
         ])
     func written(_ text: String, _ written: String) { #expect(IPAddress(text)?.description == written) }
 

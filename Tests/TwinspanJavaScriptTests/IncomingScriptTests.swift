@@ -97,6 +97,19 @@ struct IncomingScriptTests {
         #expect(envelopes.count == row.count)
     }
 
+    @Test("what the transport calls bytes is no text", arguments: [(true, "undefined 2"), (false, "string 2")])
+    func binary(isBinary: Bool, expected: String) throws {
+        let rig = try ScriptRig(
+            incoming: """
+                function mapToDittoProtocolMsg(headers, textPayload, bytePayload, contentType) {
+                  return Ditto.buildDittoProtocolMsg('n', 't', 'things', 'twin', 'commands', 'modify', '/attributes/a',
+                    {}, typeof textPayload + ' ' + bytePayload.byteLength);
+                }
+                """)
+        let envelopes = try rig.inbound(Array("hi".utf8), isBinary: isBinary)
+        #expect(envelopes.first?.value?.value == .string(expected))
+    }
+
     @Test("the default drops bytes that are no JSON, and refuses such text")
     func defaultFailures() throws {
         let rig = try ScriptRig(incoming: "// nothing")

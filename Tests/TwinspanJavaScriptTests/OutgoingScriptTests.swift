@@ -65,6 +65,7 @@ struct OutgoingScriptTests {
         let messages = try rig.outbound(IncomingScriptTests.event)
         #expect(messages.map(\.payload) == [Array("one".utf8), [2], Array("three".utf8), [4, 4]])
         #expect(messages.map(\.headers.count) == [0, 0, 1, 0])
+        #expect(messages.map(\.isBinary) == [false, true, false, true])
     }
 
     @Test("null, undefined and an empty array send nothing", arguments: ["null", "undefined", "[]", "[null]"])

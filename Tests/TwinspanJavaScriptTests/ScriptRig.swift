@@ -25,11 +25,14 @@ struct ScriptRig {
         scene = MappingScene(connectionID: try ConnectionID("test"), now: Timestamp(milliseconds: 0))
     }
 
-    func inbound(_ payload: [UInt8], headers: [(name: String, value: String)] = []) throws -> [Envelope] {
+    func inbound(
+        _ payload: [UInt8], headers: [(name: String, value: String)] = [], isBinary: Bool = false
+    ) throws -> [Envelope] {
         var scratch: [UInt8] = []
         let result = payload.withUnsafeBytes { bytes -> Result<MappedSignals, MappingFailure> in
             do throws(MappingFailure) {
-                let message = InboundMessage(payload: bytes, headers: ExternalHeaders(headers))
+                let message = InboundMessage(
+                    payload: bytes, headers: ExternalHeaders(headers), isBinary: isBinary)
                 return .success(try mapper.inbound(message, scene, scratch: &scratch))
             } catch {
                 return .failure(error)

@@ -119,6 +119,7 @@ struct RawMessageMapperTests {
                 + #"\#(members),"status":200}"#
         )
         #expect(String(decoding: message.payload, as: UTF8.self) == body)
+        #expect(message.isBinary == (contentType == "image/png" && !body.isEmpty))
         #expect(message.header("content-type") == contentType)
         #expect(message.header("ditto-message-thing-id") == "a:b")
         #expect(message.header("ditto-message-subject") == "s/t")

@@ -151,16 +151,16 @@ struct SSHTunnelTests {
         let server = try SSHServer()
         let observer = TestObserver()
         var dialler = dialler(settings(server, server.key))
-        dialler.tunnelTiming.heartbeat = .milliseconds(300)
+        dialler.tunnelTiming.heartbeat = .seconds(1)
         let descriptor = try connect(dialler, observer)
         defer { close(descriptor) }
-        Thread.sleep(forTimeInterval: 1.5)
+        Thread.sleep(forTimeInterval: 3)
         #expect(echoed(descriptor, [1]) == [1] && observer.state.current.places[.tunnel] == nil)
         server.pause()
         defer { server.resume() }
         var byte: UInt8 = 0
         #expect(recv(descriptor, &byte, 1, 0) <= 0)
-        #expect(observer.state.wait(5) { $0.places[.tunnel]?.reason == "ssh-keep-alive" })
+        #expect(observer.state.wait(10) { $0.places[.tunnel]?.reason == "ssh-keep-alive" })
     }
 
     @Test("a tunnel goes with what uses it, and stays while it is held")

@@ -281,6 +281,27 @@ struct DurableTargetTests {
             ])
     }
 
+    @Test(
+        "what an endpoint answers decides whether the message comes again",
+        arguments: [
+            (200, false), (204, false), (302, false), (400, false), (404, false), (412, false), (408, true),
+            (424, true), (429, true), (500, true), (503, true),
+        ])
+    func answered(status: Int, comesAgain: Bool) throws {
+        let rig = try PipelineRig()
+        try rig.create()
+        let bench = try DurableRig(rig, [target(topics: [topic()]).durable()])
+        try rig.count(1...1)
+        bench.wayOut.outcomes.answered(try rig.awaitSent(1)[0], with: BrokerAnswer(status: status))
+        if comesAgain {
+            try bench.awaitMoment("the repetition") { rig.queue.load.messages == 1 }
+            _ = try bench.confirm(1)
+        }
+        try bench.awaitMoment("the end") { bench.targets[0].behind.events == 0 }
+        #expect((rig.counts["redelivered/status-\(status / 100)xx"] == 1) == comesAgain)
+        #expect((rig.counts["published"] == 1) == (comesAgain || status < 300))
+    }
+
     @Test("the acknowledgement that a durable target issues follows the confirmation, however late; others are weak")
     func acknowledges() throws {
         let rig = try PipelineRig()

@@ -20,6 +20,28 @@ public final class DeliveryReceipt: Sendable {
         }
     }
 
+    /// The signal behind the messages, as far as an answer to it has to be judged.
+    public struct SentSignal: Sendable {
+        public enum Content: Sendable {
+            case event
+            case message(Message)
+            case liveCommand
+        }
+
+        public var content: Content
+        public var thingID: ThingID
+        public var correlationID: String
+        /// As subscribers get them.
+        public var headers: DittoHeaders
+
+        public init(content: Content, thingID: ThingID, correlationID: String, headers: DittoHeaders) {
+            self.content = content
+            self.thingID = thingID
+            self.correlationID = correlationID
+            self.headers = headers
+        }
+    }
+
     /// Why a message was not delivered.
     public struct Failure: Sendable {
         /// A short word for metrics.
@@ -35,15 +57,20 @@ public final class DeliveryReceipt: Sendable {
     /// What is known when the last message has been settled: the first failure, if there was one.
     public struct End: Sendable {
         public var failure: Failure?
+        /// What the receiver has answered: with the failure, or to the last message.
+        public var answer: BrokerAnswer?
     }
 
     private struct State {
         var missing: Int
         var failure: Failure?
+        var answer: BrokerAnswer?
     }
 
     /// Nil when nobody waits for one.
     public let acknowledgement: Acknowledgement?
+    /// For receivers that answer with more than a status; nil for all others.
+    public let signal: SentSignal?
     private let state: Mutex<State>
 
     /// Told of the end, once, on the thread that brings it; must return at once. Returns whether it is the end: false
@@ -52,20 +79,26 @@ public final class DeliveryReceipt: Sendable {
 
     /// - Parameter messages: how many messages share the receipt, at least one.
     public init(
-        messages: Int, acknowledgement: Acknowledgement? = nil, whenSettled: (@Sendable (Failure?) -> Bool)? = nil
+        messages: Int, acknowledgement: Acknowledgement? = nil, signal: SentSignal? = nil,
+        whenSettled: (@Sendable (Failure?) -> Bool)? = nil
     ) {
         self.acknowledgement = acknowledgement
+        self.signal = signal
         self.whenSettled = whenSettled
         state = Mutex(State(missing: messages))
     }
 
     /// Notes that a message was confirmed, or why it was not; to be called once per message. Returns the end with the
     /// last of them.
-    public func settle(_ failure: Failure? = nil) -> End? {
+    public func settle(_ failure: Failure? = nil, answer: BrokerAnswer? = nil) -> End? {
         state.withLock { state in
-            if state.failure == nil { state.failure = failure }
+            // The answer of the first failure counts; while all goes well, the latest.
+            if state.failure == nil {
+                state.failure = failure
+                state.answer = answer
+            }
             state.missing -= 1
-            return state.missing == 0 ? End(failure: state.failure) : nil
+            return state.missing == 0 ? End(failure: state.failure, answer: state.answer) : nil
         }
     }
 }

@@ -58,11 +58,16 @@ public struct BrokerAnswer: Sendable {
     /// Names in lower case.
     public var headers: [(name: String, value: String)]
     public var body: [UInt8]
+    /// Why the body is missing although there was one, a clause, e.g. that it is too large; nil when it is complete.
+    public var bodyProblem: String?
 
-    public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
+    public init(
+        status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = [], bodyProblem: String? = nil
+    ) {
         self.status = status
         self.headers = headers
         self.body = body
+        self.bodyProblem = bodyProblem
     }
 
     public var isSuccess: Bool { (200...299).contains(status) }

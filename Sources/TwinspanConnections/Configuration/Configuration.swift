@@ -112,6 +112,8 @@ public struct Configuration: Sendable {
     public var metrics = Metrics()
     /// What connections may reach.
     public var hosts = HostRules.none
+    /// The Kafka cluster of Eclipse Hono.
+    public var hono = HonoSettings()
 
     /// The defaults.
     public init() {}

@@ -25,6 +25,7 @@ enum ConfigurationFields {
     static let deadLetters = Part.part(
         "deadLetters", .object("deadLetters"), "How long messages that cannot succeed are kept.")
     static let cache = Part.part("cache", .object("cache"), "The cache of hot things.")
+    static let hono = Part.part("hono", .object("hono"), "The Kafka cluster of Eclipse Hono.")
     static let metrics = Part.part("metrics", .object("metrics"), "The metrics page.")
     static let blockedHosts = Part.part(
         "blockedHosts", .object("blockedHosts"), "Hosts that connections may not reach; none when absent.")
@@ -34,7 +35,7 @@ enum ConfigurationFields {
             http.declaration, data.declaration, durability.declaration, connections.declaration,
             mappers.declaration, policies.declaration, things.declaration, authentication.declaration,
             limits.declaration, log.declaration, journal.declaration, inbox.declaration,
-            deadLetters.declaration, cache.declaration, metrics.declaration, blockedHosts.declaration,
+            deadLetters.declaration, cache.declaration, metrics.declaration, hono.declaration, blockedHosts.declaration,
         ])
 
     static let host = Field<Located<String>?>.text(
@@ -95,6 +96,28 @@ enum ConfigurationFields {
             blockedNames.declaration, blockedSubnets.declaration, blockedPattern.declaration, allowedNames.declaration,
         ])
 
+    static let honoURI = Field<Located<String>?>.text(
+        "base-uri", default: "tcp://localhost:9092", limit: ConnectionURI.form,
+        "The scheme and a broker of the cluster.")
+    static let honoValidation = Field<Bool>.flag(
+        "validate-certificates", default: false, "Whether certificates of the brokers are verified.")
+    static let honoAuthority = Field<Located<String>?>.text(
+        "ca", "PEM of trusted certificates; ${file:/path} reads a file.")
+    static let honoMechanism = Field<Located<String>?>.text(
+        "sasl-mechanism", default: "PLAIN", limit: "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", "How to log in.")
+    static let honoServers = Field<Located<String>?>.text(
+        "bootstrap-servers", default: "localhost:9092", limit: "host:port, host:port", "The brokers to begin with.")
+    static let honoUser = Field<Located<String>?>.text(
+        "username", default: "honoUsername", "The user to log in with.")
+    static let honoPassword = Field<Located<String>?>.text(
+        "password", default: "honoPassword", "The password, as ${NAME} or ${file:/path}.")
+    static let honoGroup = FieldGroup(
+        "hono",
+        [
+            honoURI.declaration, honoValidation.declaration, honoAuthority.declaration, honoMechanism.declaration,
+            honoServers.declaration, honoUser.declaration, honoPassword.declaration,
+        ])
+
     static let basic = Part.part(
         "basic", .objects("user"), default: "[]", "Users; each acts as the subject `nginx:<user>`.")
     static let devops = Part.part("devops", .object("devops"), "The password of the user `devops`.")
@@ -128,6 +151,7 @@ enum ConfigurationFields {
 
     static let groups = [
         root, httpGroup, limitsGroup, logGroup, journalGroup, inboxGroup, deadLettersGroup, cacheGroup, metricsGroup,
+        honoGroup,
         blockedHostsGroup, authenticationGroup, userGroup, devopsGroup, jwtGroup, issuerGroup, preAuthenticatedGroup,
     ]
 }

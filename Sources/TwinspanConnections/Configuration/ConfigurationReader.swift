@@ -45,6 +45,7 @@ struct ConfigurationReader {
             configuration.deadLetters.maxAge = letters.value(Fields.deadLetterAge)
         }
         part(reader, Fields.cache, Fields.cacheGroup) { configuration.cache.bytes = $0.value(Fields.bytes) }
+        part(reader, Fields.hono, Fields.honoGroup) { configuration.hono = hono($0) }
         part(reader, Fields.metrics, Fields.metricsGroup) {
             configuration.metrics.isAuthenticated = $0.value(Fields.isAuthenticated)
         }

@@ -21,6 +21,9 @@ public protocol ConnectionRegistry: ConnectionDirectory {
     /// One definition. Throws `connectivity:connection.notfound` (404).
     func definition(of id: ConnectionID) throws(TwinspanError) -> ConnectionDefinition
 
+    /// The Kafka connection that a connection of Hono stands for; nil for other types.
+    func resolvedHonoConnection(of id: ConnectionID) throws(TwinspanError) -> JSONObject?
+
     /// Makes a connection, and returns when it is stored; an open one is being connected then. The document's own id
     /// does not count. Throws `connectivity:connection.conflict` (409), and 400 for a document that is not valid.
     func create(
@@ -70,6 +73,11 @@ public protocol ConnectionRegistry: ConnectionDirectory {
 
     /// Carries out a dead letter once more; it is removed when that has been accepted.
     func retry(deadLetter id: Int64) throws(TwinspanError)
+}
+
+extension ConnectionRegistry {
+    /// For registries that run none.
+    public func resolvedHonoConnection(of id: ConnectionID) throws(TwinspanError) -> JSONObject? { nil }
 }
 
 /// A connection as it is defined.

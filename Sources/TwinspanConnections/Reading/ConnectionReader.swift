@@ -338,6 +338,12 @@ struct ConnectionReader {
                 at: Spot(of: pair.value), path: reader.path.key("clientCount"),
                 "client count limited to 1 for MQTT 3.1.1", hint: "remove it")
         }
+        if type != .mqtt, clients > 1, let pair = reader.pair("clientCount") {
+            sink.note(
+                at: Spot(keyOf: pair), path: reader.path.key("clientCount"),
+                "'clientCount' has no effect: one client does the work of all",
+                hint: "it may stay; make a second connection to use another core")
+        }
         if pool > 1, let pair = reader.pair("processorPoolSize") {
             sink.warning(
                 at: Spot(keyOf: pair), path: reader.path.key("processorPoolSize"),

@@ -116,22 +116,20 @@ extension ConnectionSetChecks {
         let filter: String
     }
 
-    private func isMQTT(_ connection: Connection) -> Bool { connection.type == .mqtt || connection.type == .mqtt5 }
-
     private func reportLoops(_ connections: [ReadConnection]) {
         var readers: [String: [Reader]] = [:]
         for (index, read) in connections.enumerated() {
-            guard let draft = read.draft, isMQTT(draft) else { continue }
+            guard let draft = read.draft, let key = LoopAddress.broker(of: draft) else { continue }
             for (source, sourceIndex) in zip(draft.sources, read.sourceIndices) {
                 for filter in source.addresses {
-                    readers[broker(draft), default: []].append(
+                    readers[key, default: []].append(
                         Reader(connection: index, source: sourceIndex, filter: filter))
                 }
             }
         }
         for read in connections {
-            guard let draft = read.draft, isMQTT(draft) else { continue }
-            let here = readers[broker(draft)] ?? []
+            guard let draft = read.draft, let key = LoopAddress.broker(of: draft) else { continue }
+            let here = readers[key] ?? []
             for (target, targetIndex) in zip(draft.targets, read.targetIndices) where !target.topics.isEmpty {
                 report(
                     target.address.text, at: ["targets", .index(targetIndex), "address"], "what this target sends",
@@ -150,12 +148,16 @@ extension ConnectionSetChecks {
         _ address: String, at path: ConfigurationPath, _ what: String, _ readers: [Reader], _ read: ReadConnection,
         _ connections: [ReadConnection]
     ) {
-        guard let reader = readers.first(where: { TopicOverlap.admits($0.filter, address) }) else { return }
+        guard let type = read.draft?.type,
+            let reader = readers.first(where: { LoopAddress.reaches($0.filter, from: address, type) })
+        else { return }
         let owner = connections[reader.connection].id?.value ?? ""
         sink.warning(
             at: read.spot(at: path), path: path,
             "\(what) comes back through source \(reader.source + 1) of connection '\(owner)'",
-            hint: "its filter '\(reader.filter)' admits this address; send to one that no source reads")
+            hint: type == .mqtt || type == .mqtt5
+                ? "its filter '\(reader.filter)' admits this address; send to one that no source reads"
+                : "it reads '\(reader.filter)'; send to an address that no source reads")
     }
 
     /// The rule of origin surprises everybody once: telemetry in and events out on one broker are two connections.

@@ -22,8 +22,15 @@ struct SourceReader {
         var headerMapping = templates.headerMapping(reader.value(SourceFields.headerMapping), mappingScope)
         let qos = reader.value(SourceFields.qos)
         if type == .mqtt || type == .mqtt5, qos == 2 { warnOfExactlyOnce(reader) }
+        let consumers = reader.value(SourceFields.consumerCount)
+        if type != .mqtt, consumers > 1, let pair = reader.pair("consumerCount") {
+            sink.note(
+                at: Spot(keyOf: pair), path: reader.path.key("consumerCount"),
+                "'consumerCount' has no effect: one consumer reads all addresses of a connection",
+                hint: "it may stay; make a second connection to use another core")
+        }
         var source = Source(
-            addresses: addresses, qos: qos, consumerCount: reader.value(SourceFields.consumerCount),
+            addresses: addresses, qos: qos, consumerCount: consumers,
             authorizationContext: templates.templates(authorization, .sourceAuthorization),
             enforcement: enforcement(reader, owner, templates),
             payloadMapping: mappers.names(reader.value(SourceFields.payloadMapping), .inbound, owner: owner),

@@ -47,6 +47,26 @@ public struct ConnectionSnapshot: Sendable {
     /// What somebody should know beside the state: that an id is taken twice.
     public var notes: [String] = []
 
+    /// Sources and targets that do not work while their session is open, and the tunnel; sources first.
+    public var failedPlaces: [FailedPlace] = []
+
+    /// A source or target that does not work.
+    public struct FailedPlace: Sendable, Equatable {
+        public enum Kind: String, Sendable, CaseIterable { case source, target, tunnel }
+        public var kind: Kind
+        /// Index in the definition, counted from 0.
+        public var index: Int
+        /// As the definition has it; empty for the tunnel.
+        public var address: String
+        public var failure: BrokerFailure
+        public init(kind: Kind, index: Int, address: String, failure: BrokerFailure) {
+            self.kind = kind
+            self.index = index
+            self.address = address
+            self.failure = failure
+        }
+    }
+
     /// What durable targets have still to send, in the order of the targets; empty without durable targets.
     public var behind: [Behind] = []
 

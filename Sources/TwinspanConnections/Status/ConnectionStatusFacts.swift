@@ -2,6 +2,17 @@
 // `ConnectionStatusJSON` makes the response of it.
 public import TwinspanProtocol
 
+/// What ails something, and since when.
+public struct PlaceTrouble: Sendable, Equatable {
+    public var failure: BrokerFailure
+    public var since: Timestamp
+
+    public init(failure: BrokerFailure, since: Timestamp) {
+        self.failure = failure
+        self.since = since
+    }
+}
+
 /// The facts behind the status of one connection.
 public struct ConnectionStatusFacts: Sendable {
     /// One session: the client handle that reads, or the one that sends.
@@ -16,16 +27,19 @@ public struct ConnectionStatusFacts: Sendable {
         public var failure: BrokerFailure?
         /// Whether another attempt is planned or under way.
         public var isRetrying: Bool
+        /// The newest trouble of an open session that has not ended it.
+        public var warning: PlaceTrouble?
 
         public init(
             role: Role, state: ConnectionState, since: Timestamp, failure: BrokerFailure? = nil,
-            isRetrying: Bool = false
+            isRetrying: Bool = false, warning: PlaceTrouble? = nil
         ) {
             self.role = role
             self.state = state
             self.since = since
             self.failure = failure
             self.isRetrying = isRetrying
+            self.warning = warning
         }
     }
 
@@ -36,19 +50,17 @@ public struct ConnectionStatusFacts: Sendable {
     public var sessions: [Session]
     /// When the connection was closed; nil when it was never open.
     public var closedSince: Timestamp?
-    /// What ails single sources and targets while their session is open, by index.
-    public var sourceFailures: [Int: BrokerFailure]
-    public var targetFailures: [Int: BrokerFailure]
+    /// What ails single places while their session is open.
+    public var places: [SessionPlace: PlaceTrouble]
 
     public init(
         connection: Connection, client: String, sessions: [Session], closedSince: Timestamp? = nil,
-        sourceFailures: [Int: BrokerFailure] = [:], targetFailures: [Int: BrokerFailure] = [:]
+        places: [SessionPlace: PlaceTrouble] = [:]
     ) {
         self.connection = connection
         self.client = client
         self.sessions = sessions
         self.closedSince = closedSince
-        self.sourceFailures = sourceFailures
-        self.targetFailures = targetFailures
+        self.places = places
     }
 }

@@ -35,16 +35,18 @@ struct StatusEntries {
             return
         }
         let client = Self.client(facts)
-        clients = [client]
+        // One client does the work of all that the definition asks for; each is shown as it is.
+        clients = Array(repeating: client, count: max(facts.connection.clientCount, 1))
         // A connection has two client handles; what hangs on one is shown as that one is.
         let consumer = facts.sessions.first { $0.role == .consumer }.map(Self.entry) ?? client
         let publisher = facts.sessions.first { $0.role == .publisher }.map(Self.entry) ?? client
         sources = Self.sources(facts, consumer)
         targets = Self.targets(facts, publisher)
         if facts.connection.sshTunnel != nil {
-            tunnels = [
-                Self.resource(.ssh, nil, of: client, opened: "ssh tunnel established.", failure: nil)
-            ]
+            var tunnel = Self.resource(.ssh, nil, of: client, opened: "ssh tunnel established.", trouble: nil)
+            // It ends its sessions, so it is not closed because of them.
+            if let trouble = facts.places[.tunnel] { tunnel = Self.resource(tunnel, in: trouble) }
+            tunnels = [tunnel]
         }
     }
 
@@ -66,7 +68,7 @@ struct StatusEntries {
     private static func entry(_ session: Session) -> StatusEntry {
         let (status, recovery, details): (ConnectionStatusJSON.Status, ConnectionStatusJSON.Recovery, String) =
             switch session.state {
-            case .open: (.open, .succeeded, "CONNECTED")
+            case .open: (.open, .succeeded, opened(session))
             case .connecting: (.unknown, .ongoing, "CONNECTING")
             case .closed: (.closed, .unknown, "[DISCONNECTED] connection is closed")
             case .failed: (.failed, session.isRetrying ? .ongoing : .backOffLimitReached, text(session))
@@ -74,6 +76,10 @@ struct StatusEntries {
                 (.misconfigured, session.isRetrying ? .ongoing : .backOffLimitReached, text(session))
             }
         return StatusEntry(type: .client, status: status, recovery: recovery, details: details, since: session.since)
+    }
+
+    private static func opened(_ session: Session) -> String {
+        session.warning.map { "CONNECTED, with trouble: \(text($0.failure, at: $0.since))" } ?? "CONNECTED"
     }
 
     /// What happened, when, and what to do.
@@ -101,15 +107,17 @@ struct StatusEntries {
 
     private static func sources(_ facts: ConnectionStatusFacts, _ consumer: StatusEntry) -> [StatusEntry] {
         facts.connection.sources.enumerated().flatMap { index, source -> [StatusEntry] in
-            func entry(_ address: String) -> StatusEntry {
-                resource(
-                    .source, address, of: consumer, opened: "Consumer started.",
-                    failure: facts.sourceFailures[index])
+            func entry(_ address: String, of addresses: [String]) -> StatusEntry {
+                let troubles = addresses.compactMap { facts.places[.source(index, address: $0)] }
+                return resource(
+                    .source, address, of: consumer, opened: "Consumer started.", trouble: troubles.first)
             }
             // MQTT 3 subscribes all topic filters of a source with one consumer.
-            if facts.connection.type == .mqtt { return [entry(source.addresses.joined(separator: ";"))] }
+            if facts.connection.type == .mqtt {
+                return [entry(source.addresses.joined(separator: ";"), of: source.addresses)]
+            }
             let consumers = max(source.consumerCount, 1) * max(facts.connection.clientCount, 1)
-            return source.addresses.flatMap { repeatElement(entry($0), count: consumers) }
+            return source.addresses.flatMap { repeatElement(entry($0, of: [$0]), count: consumers) }
         }
     }
 
@@ -117,7 +125,7 @@ struct StatusEntries {
         facts.connection.targets.enumerated().map { index, target in
             var entry = resource(
                 .target, target.address.text, of: publisher, opened: "Producer started.",
-                failure: facts.targetFailures[index])
+                trouble: facts.places[.target(index)])
             if entry.status == .open, target.address.constant == nil {
                 entry.status = .unknown
                 entry.details = "Producers for targets with placeholders are started on-demand."
@@ -126,15 +134,22 @@ struct StatusEntries {
         }
     }
 
+    private static func resource(_ entry: StatusEntry, in trouble: PlaceTrouble) -> StatusEntry {
+        var entry = entry
+        entry.status = trouble.failure.reaction == .misconfigured ? .misconfigured : .failed
+        entry.details = text(trouble.failure, at: trouble.since)
+        entry.since = trouble.since
+        return entry
+    }
+
     private static func resource(
-        _ type: StatusEntry.Kind, _ address: String?, of client: StatusEntry, opened: String, failure: BrokerFailure?
+        _ type: StatusEntry.Kind, _ address: String?, of client: StatusEntry, opened: String, trouble: PlaceTrouble?
     ) -> StatusEntry {
         var entry = StatusEntry(type: type, address: address, status: .closed, details: "", since: client.since)
         switch client.status {
         case .open:
-            if let failure {
-                entry.status = failure.reaction == .misconfigured ? .misconfigured : .failed
-                entry.details = text(failure, at: client.since)
+            if let trouble {
+                entry = resource(entry, in: trouble)
             } else {
                 entry.status = .open
                 entry.details = opened

@@ -1,5 +1,6 @@
 // What is stored beside events: messages that wait, messages that died, places in the journal and in brokers' logs,
-// connections made over HTTP. Records go through the same queue and the same transactions as events, so a ticket covers both.
+// connections made over HTTP. Records go through the same queue and the same transactions as events, so a ticket covers
+// both.
 public import TwinspanProtocol
 
 /// A broker message as it came in, kept to be carried out again or to be looked at.

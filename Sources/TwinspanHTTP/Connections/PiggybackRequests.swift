@@ -168,8 +168,13 @@ struct PiggybackRequests: Sendable {
         case "sudoRetrieveConnectionTags":
             return Self.response(order, 200, id: id, [("tags", .array(definition.tags.map { .string($0) }))])
         default:
-            // What is left asks for the connection a Hono connection stands for, and those are not served yet.
-            throw ConnectivityErrorTable.commandInvalid.error("The connection '\(id)' is no Hono connection.")
+            let resolved = try await calls.look { (registry) throws(TwinspanError) in
+                try registry.resolvedHonoConnection(of: id)
+            }
+            guard let resolved else {
+                throw ConnectivityErrorTable.commandInvalid.error("The connection '\(id)' is no Hono connection.")
+            }
+            return Self.response(order, 200, id: id, [("connection", .object(resolved))])
         }
     }
 

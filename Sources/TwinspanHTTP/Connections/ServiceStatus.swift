@@ -73,6 +73,15 @@ struct ServiceStatus {
             counters[counter.reason.isEmpty ? name : "\(name)/\(counter.reason)"] = .number(JSONNumber(counter.value))
         }
         json["counters"] = .object(counters)
+        if !snapshot.failedPlaces.isEmpty {
+            json["failedPlaces"] = .array(
+                snapshot.failedPlaces.map { place in
+                    [
+                        "kind": .string(place.kind.rawValue), "index": .number(JSONNumber(place.index)),
+                        "address": .string(place.address), "failure": Self.failure(place.failure),
+                    ]
+                })
+        }
         if !snapshot.notes.isEmpty { json["notes"] = .array(snapshot.notes.map { .string($0) }) }
         return json
     }

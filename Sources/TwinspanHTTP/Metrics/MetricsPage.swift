@@ -84,6 +84,10 @@ struct MetricsPage: Sendable {
         }
         let gauges: [(name: String, help: String, value: (ConnectionSnapshot) -> Double)] = [
             ("state_age_seconds", "How long the connection is in its state.", { $0.stateAgeSeconds }),
+            (
+                "failed_places", "Sources and targets that do not work while their session is open.",
+                { Double($0.failedPlaces.count) }
+            ),
             ("in_flight", "Messages read whose commit is awaited.", { Double($0.inFlight) }),
             ("queue_messages", "Messages that wait for the broker.", { Double($0.queueDepth) }),
             ("queue_bytes", "Bytes that wait for the broker.", { Double($0.queueBytes) }),

@@ -184,6 +184,9 @@ final class ScriptContext {
 
     // MARK: Values
 
+    /// The value of what is not there.
+    var undefined: Value? { library.undefined(context) }
+
     /// A string of UTF-8; undefined if the bytes are no UTF-8.
     func string(_ bytes: UnsafeRawBufferPointer) -> Value? {
         defer { if units.count > Self.unitsKept { units = [] } }

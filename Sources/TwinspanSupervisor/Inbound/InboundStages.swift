@@ -114,7 +114,9 @@ struct InboundStages: Sendable {
         let scene = MappingScene(
             connectionID: connectionID, now: passage.now, subjects: passage.source.constantContext?.subjects ?? [],
             limits: limits)
-        let message = InboundMessage(payload: passage.payload, headers: passage.transport.external)
+        let message = InboundMessage(
+            payload: passage.payload, headers: passage.transport.external,
+            isBinary: passage.transport.message.isBinary)
         passage.source.mappers.inbound(message, scene, scratch: &scratch, body)
     }
 

@@ -43,10 +43,10 @@ struct Addressing {
 
     func place(_ mapped: MappedMessage, target: Int?, queuedAt: UInt64) -> Placed {
         var message = OutboundMessage(
-            address: address ?? "", payload: mapped.payload, qos: qos, headers: mapped.headers, target: target,
-            queuedAt: queuedAt)
+            address: address ?? "", payload: mapped.payload, qos: qos, headers: mapped.headers,
+            isBinary: mapped.isBinary, target: target, queuedAt: queuedAt)
         for header in headers {
-            if let index = message.headers.firstIndex(where: { $0.name == header.name }) {
+            if let index = message.headers.firstIndex(where: { $0.name.isSameHeader(as: header.name) }) {
                 message.headers[index].value = header.value
             } else {
                 message.headers.append(header)
@@ -93,6 +93,12 @@ struct Addressing {
 }
 
 extension String {
+    /// Whether both name one header; names of headers have no case.
+    fileprivate func isSameHeader(as other: String) -> Bool {
+        if self == other { return true }
+        return utf8.count == other.utf8.count && lowercased() == other.lowercased()
+    }
+
     /// Without blanks at both ends.
     fileprivate var trimmingBlanks: String {
         let start = utf8.drop { $0 == 0x20 || $0 == 0x09 }

@@ -28,7 +28,18 @@ final class CountedOutcomes: PublishOutcomes {
     }
 
     func answered(_ message: OutboundMessage, with answer: BrokerAnswer) {
-        confirmed(message)
+        settle(message, answer.isSuccess ? nil : Self.failure(answer), answer)
+    }
+
+    /// An answer that is no success is a failure of the publication; the acknowledgement gets its own status all the
+    /// same (spec/connectivity-bindings.md §5.3).
+    private static func failure(_ answer: BrokerAnswer) -> DeliveryReceipt.Failure {
+        DeliveryReceipt.Failure(
+            reason: "status-\(answer.status / 100)xx",
+            error: TwinspanError(
+                code: GeneralErrorTable.sendingFailed.code, status: answer.status,
+                message: "Got non success status code: \(answer.status)",
+                description: "See what the receiver says about the message."))
     }
 
     func refused(_ message: OutboundMessage, _ refusal: PublishRefusal) {
@@ -54,7 +65,9 @@ final class CountedOutcomes: PublishOutcomes {
     static let noPlace = GeneralErrorTable.sendingFailed.error(
         "The message was dropped because too many wait for the broker.")
 
-    private func settle(_ message: OutboundMessage, _ failure: DeliveryReceipt.Failure?) {
+    private func settle(
+        _ message: OutboundMessage, _ failure: DeliveryReceipt.Failure?, _ answer: BrokerAnswer? = nil
+    ) {
         let place: RecordedPlace = message.target.map { .target($0) } ?? .responses
         recorder.count(place, .published, isFailure: failure != nil)
         if failure != nil || budget.wants(before: 0) { recorder.note(Self.note(message, place, failure)) }
@@ -64,13 +77,15 @@ final class CountedOutcomes: PublishOutcomes {
         }
         var last = failure
         if let receipt = message.receipt {
-            guard let end = receipt.settle(failure) else { return }
+            guard let end = receipt.settle(failure, answer: answer) else { return }
             last = end.failure
             if let whenSettled = receipt.whenSettled, !whenSettled(last) {
                 counters.add(.redelivered, .outbound, reason: last?.reason ?? "")
                 return
             }
-            if let acknowledgement = receipt.acknowledgement {
+            if let answer = end.answer {
+                acks.settle(receipt, target: target, answer)
+            } else if let acknowledgement = receipt.acknowledgement {
                 acks.settle(acknowledgement, target: target, failure: last?.error)
             }
         }

@@ -354,10 +354,11 @@ final class DurableTarget: Sendable {
         let bytes = messages.reduce(0) { $0 + $1.payload.count }
         guard let number = state.withLock({ $0.window?.add(sequence, bytes: bytes, time: time) }) else { return }
         let receipt = DeliveryReceipt(
-            messages: messages.count, acknowledgement: messages.first?.receipt?.acknowledgement
+            messages: messages.count, acknowledgement: messages.first?.receipt?.acknowledgement,
+            signal: messages.first?.receipt?.signal
         ) { [weak self] failure in
             // What can never be sent is over; anything else may go well another time.
-            let isOver = failure.map { $0.error.status < 500 } ?? true
+            let isOver = failure.map { !$0.isPassing } ?? true
             self?.settle(number, isOver: isOver)
             return isOver
         }
@@ -414,5 +415,16 @@ final class DurableTarget: Sendable {
         guard let place else { return }
         reading.keptAt = now
         reading.keeping = around.engine.keep([.cursorPut(name: reader, sequence: place)])
+    }
+}
+
+extension DeliveryReceipt.Failure {
+    /// Whether the same message may go well another time: by the rule for redelivery (spec/connectivity.md §6.6), and
+    /// when there was too much at once.
+    fileprivate var isPassing: Bool {
+        switch error.status {
+        case 408, 424, 429, 500...: true
+        default: false
+        }
     }
 }

@@ -42,6 +42,11 @@ struct IssuedAcks: Sendable {
             label: acknowledgement.label, thingID: acknowledgement.thingID, channel: acknowledgement.channel,
             status: failure?.status ?? confirmedStatus, payload: failure.map { JSONText($0.jsonWithoutStatus) },
             headers: headers)
+        issue(result, target: target, failure: failure)
+    }
+
+    /// Gives an acknowledgement of ours, and tells of it.
+    func issue(_ result: Acknowledgement, target: Int, failure: TwinspanError?) {
         var refused: TwinspanError?
         do throws(TwinspanError) {
             try live.issue(result, by: connection.id)
@@ -57,8 +62,8 @@ struct IssuedAcks: Sendable {
                 refused.map { "The acknowledgement was not accepted: \($0.message)" }
                     ?? failure.map { "The signal was acknowledged as failed: \($0.message)" }
                     ?? "The signal was acknowledged.",
-                correlationID: acknowledgement.correlationID, entityType: "thing",
-                entityID: acknowledgement.thingID.text, reason: (refused ?? failure)?.code))
+                correlationID: result.headers.correlationID, entityType: "thing", entityID: result.thingID.text,
+                reason: (refused ?? failure)?.code))
     }
 
     /// Acknowledges weakly for labels of this connection, unless another session has them.

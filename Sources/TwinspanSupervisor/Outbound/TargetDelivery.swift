@@ -86,14 +86,15 @@ struct TargetDelivery: Sendable {
         let thing = extra.map { JSONValue.object($0).overlaid(with: signal.changedPart(value?.value)) }
         return send(
             OutboundSignal(bytes: payload, correlationID: signal.correlationID), now: now, queuedAt: signal.madeAt,
-            acknowledgement: issuedAcknowledgement(for: signal), &outbox
+            acknowledgement: issuedAcknowledgement(for: signal), sent: sentSignal(signal), &outbox
         ) { signal.resolver(connectionID, now, value: value, thing: thing) }
     }
 
     /// Maps a serialised signal, addresses what comes of it, and adds it to the outbox.
     func send(
         _ signal: OutboundSignal, now: Timestamp, queuedAt: UInt64,
-        acknowledgement: DeliveryReceipt.Acknowledgement? = nil, _ outbox: inout [OutboundMessage],
+        acknowledgement: DeliveryReceipt.Acknowledgement? = nil, sent: DeliveryReceipt.SentSignal? = nil,
+        _ outbox: inout [OutboundMessage],
         resolver: () -> SignalResolver
     ) -> TargetFate {
         let first = outbox.count
@@ -128,8 +129,8 @@ struct TargetDelivery: Sendable {
         }
         let count = outbox.count - first
         guard count > 0 else { return .dropped(drop ?? .leftOut) }
-        if count > 1 || acknowledgement != nil {
-            let receipt = DeliveryReceipt(messages: count, acknowledgement: acknowledgement)
+        if count > 1 || acknowledgement != nil || sent != nil {
+            let receipt = DeliveryReceipt(messages: count, acknowledgement: acknowledgement, signal: sent)
             for index in first..<outbox.count { outbox[index].receipt = receipt }
         }
         return .addressed
@@ -145,6 +146,23 @@ struct TargetDelivery: Sendable {
         guard isAsked else { return nil }
         return DeliveryReceipt.Acknowledgement(
             label: label, thingID: signal.thingID, channel: signal.channel, correlationID: correlationID)
+    }
+
+    /// What an answer to the signal is judged by; only endpoints answer.
+    func sentSignal(_ signal: OutgoingSignal) -> DeliveryReceipt.SentSignal? {
+        guard type == .httpPush, let correlationID = signal.correlationID else { return nil }
+        let content: DeliveryReceipt.SentSignal.Content
+        switch signal {
+        case .live(let live):
+            switch live.content {
+            case .message(let message): content = .message(message)
+            case .command: content = .liveCommand
+            case .event: content = .event
+            }
+        case .event, .given: content = .event
+        }
+        return DeliveryReceipt.SentSignal(
+            content: content, thingID: signal.thingID, correlationID: correlationID, headers: signal.headers)
     }
 
     /// What goes to the mappers: the signal in its readable part, with its extra fields.

@@ -11,6 +11,9 @@ public protocol AdapterHarness: Sendable {
     /// `host` and `port` replace those of the broker, for brokers that are not there.
     func connection(id: String, reading address: String?, host: String?, port: Int?) throws -> Connection
 
+    /// How long a stop may take that sends a few thousand messages first.
+    var flushGrace: Duration { get }
+
     /// An address nobody else uses, in the broker's syntax.
     func address(_ name: String) -> String
 
@@ -40,6 +43,7 @@ public protocol AdapterHarness: Sendable {
 }
 
 extension AdapterHarness {
+    public var flushGrace: Duration { .seconds(5) }
     /// What a session's failure asks for when the broker is stopped in order.
     public var reactionToStop: BrokerFailure.Reaction { .retryNow }
     /// Most client libraries leave that to us.

@@ -33,6 +33,7 @@ extension AdapterScenario {
             try session.awaitOpen()
             try harness.send(numbered(0..<10), to: address)
             try inlet.awaitCount(10)
+            try require(inlet.state.wait(5) { $0.acknowledged == 10 }, "not all were acknowledged")
             inlet.state.update { $0.mode = .hold }
             try harness.send(numbered(10..<20), to: address)
             try inlet.awaitCount(11)

@@ -18,6 +18,9 @@ public struct AdapterScenario: Sendable, CustomStringConvertible {
 
     /// Every scenario.
     public static let all: [AdapterScenario] = lifecycle + inbound + outbound
+
+    /// Those for adapters that only send.
+    public static let sending: [AdapterScenario] = outbound
 }
 
 extension AdapterHarness {

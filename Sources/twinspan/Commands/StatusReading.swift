@@ -23,6 +23,8 @@ struct StatusReading {
         var state: String
         var stateAgeSeconds: Double
         var failure: (message: String, hint: String?)?
+        /// What the place is, what is wrong with it, and what to do.
+        var failedPlaces: [(place: String, message: String, hint: String?)]
         var nextAttemptSeconds: Double?
         var sources: Int64
         var targets: Int64
@@ -42,6 +44,13 @@ struct StatusReading {
             if let failure = json["failure"]?.object {
                 self.failure = (
                     failure["message"]?.string ?? failure["reason"]?.string ?? "failed", failure["hint"]?.string
+                )
+            }
+            failedPlaces = (json["failedPlaces"]?.array ?? []).compactMap { place in
+                guard let place = place.object, let failure = place["failure"]?.object else { return nil }
+                return (
+                    "\(place["kind"]?.string ?? "place") \(place["address"]?.string ?? "")",
+                    failure["message"]?.string ?? "failed", failure["hint"]?.string
                 )
             }
             nextAttemptSeconds = json["nextAttemptSeconds"]?.double

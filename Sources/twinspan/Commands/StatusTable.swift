@@ -75,6 +75,10 @@ struct StatusTable {
             notes.append(failure.message + next)
             if let hint = failure.hint { notes.append("→ \(hint)") }
         }
+        for place in link.failedPlaces {
+            notes.append("\(place.place): \(place.message)")
+            if let hint = place.hint { notes.append("→ \(hint)") }
+        }
         if let behind = link.behind, behind.events > 0 {
             notes.append(
                 "behind by \(Amounts.count(behind.events)) events (oldest "

@@ -2,6 +2,7 @@
 import TwinspanAMQP091
 import TwinspanAMQP10
 import TwinspanConnections
+import TwinspanHTTPPush
 import TwinspanJSON
 import TwinspanKafka
 import TwinspanMQTT
@@ -11,6 +12,7 @@ import TwinspanProtocol
 enum Adapters {
     static let all: [any BrokerAdapter] = [
         MQTTBrokerClient(), AMQP091BrokerClient(), AMQP10BrokerClient(), KafkaBrokerClient(),
+        HTTPPushBrokerClient(now: { SystemClock().now.milliseconds / 1000 }),
     ]
 
     /// The rules the lint applies.
@@ -21,9 +23,15 @@ enum Adapters {
                     path: problem.path, message: problem.text, hint: problem.hint, isWarning: problem.isWarning)
             }
         },
+        BindingRules(
+            types: [.httpPush], settings: HTTPPushFields.Key.allCases.map(\.rawValue), problems: HTTPPushFields.diagnose
+        ),
         BindingRules(types: [.amqp10]) { AMQP10Fields.diagnose($0) },
-        BindingRules(types: [.kafka]) { KafkaFields.diagnose($0) },
         TLSRules.rules,
+        BindingRules(types: [.kafka], settings: KafkaFields.Key.allCases.map(\.rawValue)) { connection in
+            KafkaFields.diagnose(connection)
+        },
+        BindingRules(types: [.hono]) { KafkaFields.diagnoseHono($0) },
         BindingRules(types: [.amqp091], settings: AMQP091Fields.Key.allCases.map(\.rawValue)) { connection in
             AMQP091Fields.diagnose(connection)
         },

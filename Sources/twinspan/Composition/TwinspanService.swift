@@ -48,8 +48,8 @@ final class TwinspanService: Sendable {
         }
         let fleet = try fleet(engine: engine, clock: clock)
         let reloader = ConnectionReloader(
-            paths: connectionPaths, scripts: configuration.mappers.paths.first, hosts: configuration.hosts, fleet: fleet, logger: logger,
-            grace: Self.grace)
+            paths: connectionPaths, scripts: configuration.mappers.paths.first, hosts: configuration.hosts,
+            fleet: fleet, logger: logger, grace: Self.grace)
         guard let connections = reloader.loadAtStart() else {
             engine.stop()
             throw ExitCode(1)
@@ -105,6 +105,7 @@ final class TwinspanService: Sendable {
                     bytes: configuration.inbox.bytes, attempts: configuration.inbox.attempts,
                     age: configuration.inbox.maxAge))
             environment.reading = Adapters.reading(hosts: configuration.hosts)
+            environment.hono = HonoResolution(configuration.hono)
             environment.secrets = try secrets()
             environment.instance = Self.hostName
             let fleet = ConnectionFleet(environment: environment)

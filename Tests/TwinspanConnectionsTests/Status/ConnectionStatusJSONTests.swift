@@ -23,12 +23,12 @@ struct ConnectionStatusJSONTests {
 
     private static func response(
         _ connection: Connection, _ sessions: [Session], closedSince: Timestamp? = nil,
-        sourceFailures: [Int: BrokerFailure] = [:], targetFailures: [Int: BrokerFailure] = [:]
+        places: [SessionPlace: BrokerFailure] = [:]
     ) -> JSONObject {
         ConnectionStatusJSON.response(
             ConnectionStatusFacts(
                 connection: connection, client: "gateway", sessions: sessions, closedSince: closedSince,
-                sourceFailures: sourceFailures, targetFailures: targetFailures))
+                places: places.mapValues { PlaceTrouble(failure: $0, since: Timestamp(milliseconds: 9_000)) }))
     }
 
     private static func column(_ body: JSONObject, _ group: String, _ key: String) -> [String?] {
@@ -138,14 +138,66 @@ struct ConnectionStatusJSONTests {
         let connection = try sampleConnection(sources: [["a"], ["b"]])
         let sessions = [Self.session(.consumer, .open), Self.session(.publisher, .open)]
         var refused = Self.failure
-        let failed = Self.response(connection, sessions, sourceFailures: [1: refused])
+        let failed = Self.response(connection, sessions, places: [.source(1, address: "b"): refused])
         #expect(Self.column(failed, "sourceStatus", "status") == ["open", "failed"])
         #expect(failed["liveStatus"]?.string == "failed")
+        #expect(
+            Self.column(failed, "sourceStatus", "statusDetails")
+                == [
+                    "Consumer started.",
+                    "Nobody listens. (step connect, at 1970-01-01T00:00:09Z) → Start the broker.",
+                ])
+        #expect(
+            Self.column(failed, "sourceStatus", "inStateSince") == ["1970-01-01T00:00:01Z", "1970-01-01T00:00:09Z"])
+        #expect(Self.column(failed, "clientStatus", "status") == ["open"])
         refused.reaction = .misconfigured
-        let misconfigured = Self.response(connection, sessions, targetFailures: [0: refused])
+        let misconfigured = Self.response(connection, sessions, places: [.target(0): refused])
         #expect(Self.column(misconfigured, "targetStatus", "status") == ["misconfigured"])
         #expect(misconfigured["liveStatus"]?.string == "misconfigured")
         #expect(misconfigured["recoveryStatus"]?.string == "succeeded")
+    }
+
+    @Test("one address of several is shown by itself, for MQTT 3 with its source")
+    func oneAddress() throws {
+        let sessions = [Self.session(.consumer, .open), Self.session(.publisher, .open)]
+        for (type, expected) in [(ConnectionType.kafka, ["open", "failed"]), (.mqtt, ["failed"])] {
+            let body = Self.response(
+                try sampleConnection(type, sources: [["a", "b"]]), sessions,
+                places: [.source(0, address: "b"): Self.failure])
+            #expect(Self.column(body, "sourceStatus", "status") == expected)
+        }
+    }
+
+    @Test("a tunnel that has failed is shown so, whatever became of its sessions")
+    func failedTunnel() throws {
+        var connection = try sampleConnection()
+        connection.sshTunnel = ["enabled": true]
+        for state in [ConnectionState.open, .failed] {
+            let body = Self.response(connection, [Self.session(.consumer, state)], places: [.tunnel: Self.failure])
+            #expect(Self.column(body, "sshTunnelStatus", "status") == ["failed"])
+            #expect(Self.column(body, "sshTunnelStatus", "inStateSince") == ["1970-01-01T00:00:09Z"])
+        }
+    }
+
+    @Test("every client that the definition asks for is shown as the one that does the work")
+    func clients() throws {
+        let body = Self.response(
+            try sampleConnection(.kafka, clientCount: 2), [Self.session(.consumer, .open)])
+        #expect(Self.column(body, "clientStatus", "status") == ["open", "open"])
+    }
+
+    @Test("the newest trouble of an open session stands in its details")
+    func warned() throws {
+        var session = Self.session(.consumer, .open)
+        session.warning = PlaceTrouble(failure: Self.failure, since: Timestamp(milliseconds: 2_000))
+        let body = Self.response(try sampleConnection(), [session])
+        #expect(
+            Self.column(body, "clientStatus", "statusDetails")
+                == [
+                    "CONNECTED, with trouble: Nobody listens. (step connect, at 1970-01-01T00:00:02Z)"
+                        + " → Start the broker."
+                ])
+        #expect(body["liveStatus"]?.string == "open")
     }
 
     @Test("what hangs on the other session stays open, and the connection is as the worse one is")

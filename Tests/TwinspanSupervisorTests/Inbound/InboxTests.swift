@@ -61,6 +61,29 @@ struct InboxTests {
         assertBalanced(rig)
     }
 
+    @Test("a message that waits, or has died, is remembered as bytes when its transport has said so")
+    func binary() throws {
+        let rig = try rig()
+        let side = try rig.side([source()])
+        for isBinary in [true, false] {
+            let messages = MessageBatch()
+            for text in [Self.asking, "not json"] {
+                Array("in/x".utf8).withUnsafeBytes { address in
+                    Array(text.utf8).withUnsafeBytes { payload in
+                        messages.append(
+                            address: address, payload: payload, source: 0, qos: 1, isRetained: false,
+                            isBinary: isBinary)
+                    }
+                }
+            }
+            #expect(rig.settle(side, messages) == .committed)
+            #expect(try rig.inbox().last?.message.isBinary == isBinary)
+            #expect(try rig.deadLetters().first?.message.isBinary == isBinary)
+            _ = try acknowledge(rig)
+            try rig.await("the end") { try rig.inbox().isEmpty }
+        }
+    }
+
     @Test("one that fails runs again after longer and longer waits, then it is a dead letter")
     func exhausted() throws {
         let rig = try rig()

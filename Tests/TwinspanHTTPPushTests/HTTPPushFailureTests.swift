@@ -1,4 +1,0 @@
-import Testing
-
-@Suite("HTTP push failures")
-struct HTTPPushFailureTests {}
