@@ -1,4 +1,5 @@
-// What a broker was told is taken is not lost, whatever dies, over each broker; and over Kafka nothing takes effect twice.
+// What a broker was told is taken is not lost, whatever dies, over each broker; and over Kafka nothing takes effect
+// twice.
 import Foundation
 import Testing
 import TwinspanTestSupport

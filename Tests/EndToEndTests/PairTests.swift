@@ -15,7 +15,7 @@ extension EndToEnd {
         func pairs(_ source: BrokerKind) throws {
             let bench = try Workbench("pairs-\(source.rawValue)")
             let yard = try BrokerYard("pairs", mosquitto: bench.broker)
-            // The queues hold the whole run, for a message that is dropped by an ordinary target is dropped as promised.
+            // The queues hold the whole run: what does not fit would be dropped, as ordinary targets promise.
             let sinks = try BrokerKind.allCases.map { try BrokerSink($0, in: yard, options: "{ queue: 20000 }") }
             defer { for sink in sinks { sink.stop() } }
             try bench.write(yard.source(source, lines: ["replyTarget: { enabled: false }"]), to: "in.yaml")
