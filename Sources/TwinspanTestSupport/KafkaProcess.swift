@@ -100,6 +100,8 @@ public final class KafkaProcess: @unchecked Sendable {
     public func fail(_ request: Request, times: Int = 1, code: Int) throws {
         try ask("err \(request.rawValue) \(times) \(code)")
     }
+    /// Answers requests of a kind as they should be again.
+    public func recover(_ request: Request) throws { try ask("noerr \(request.rawValue)") }
     /// Answers every question about a topic with an error code of the protocol; 0 ends it.
     public func failTopic(_ name: String, code: Int) throws { try ask("terr \(name) \(code)") }
 
