@@ -64,7 +64,7 @@ extension KafkaConsumerLink {
     }
 
     /// Whoever reads on begins where the group last heard of us.
-    private func tellUntold(_ code: KafkaCode) {
+    func tellUntold(_ code: KafkaCode) {
         guard isUntold else { return }
         told()
         observer.warned(KafkaFailure.untold(fields.groupID, code))

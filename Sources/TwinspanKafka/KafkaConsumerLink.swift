@@ -250,7 +250,8 @@ final class KafkaConsumerLink {
     private func sayGoodbye(until deadline: Deadline) {
         // Both are worth a moment even when the time is over: else the group waits for us, and reads again.
         if uncommitted > 0 || nextCommit != .never {
-            _ = handle.commit(until: max(.after(deadline.remaining / 2), .after(.milliseconds(200))))
+            let code = handle.commit(until: max(.after(deadline.remaining / 2), .after(.milliseconds(200))))
+            if code.isLateCommit { tellUntold(code) }
         }
         handle.leave(until: max(deadline, .after(.milliseconds(200))))
     }

@@ -129,6 +129,7 @@ extension BrokerTests {
             try sendToEach("b")
             let isDone = inlet.state.wait(20) { $0.received.count + other.state.current.received.count >= 400 }
             #expect(isDone)
+            try awaitPlaces(100)
             try first.stop()
             try second.stop()
             let all = inlet.payloads + other.payloads
@@ -136,7 +137,6 @@ extension BrokerTests {
             #expect(all.count == 400 && repeated.isEmpty, "\(all.count) \(repeated.prefix(9))")
             #expect(other.payloads.count == 100 && other.payloads.allSatisfy { $0.hasPrefix("b") })
             #expect(first.observer.state.current.warnings.isEmpty)
-            try awaitPlaces(100)
         }
 
         // The test cluster refuses every commit from the moment on in which a member has asked to join; a broker takes
@@ -215,8 +215,8 @@ extension BrokerTests {
             try session.stop()
         }
 
-        // After a refused right the library refuses the topic's messages by itself, until it has asked the cluster again
-        // about a second later.
+        // After a refused right the library refuses the topic's messages by itself, until it has asked the cluster
+        // again about a second later.
         @Test(
             "what the cluster refuses for good is refused, and once it allows it the next message is sent",
             arguments: [(10, "too-large"), (29, "not-authorised")])
