@@ -12,7 +12,7 @@ extension KafkaConsumerLink {
             hasJoined = true
         case .revoked(_, let isLost):
             // Somebody else may read them already: then what is half read is his.
-            if !isLost { finish() }
+            if isLost { tellUntold(.illegalGeneration) } else { finish() }
             intake.revoke(dropping: isLost)
             lostPlaces = []
             unstored = []
@@ -60,7 +60,14 @@ extension KafkaConsumerLink {
         if !intake.batch.isEmpty, let end = settle(until: deadline) { self.end = end }
         if intake.hasMoved, end == nil { remember(intake.takeMoved()) }
         let code = handle.commit(until: .after(patience))
-        if code != .success, !code.isLateCommit { health.warn(code, code.phrase, observer) }
+        if code == .success { told() } else { tellUntold(code) }
+    }
+
+    /// Whoever reads on begins where the group last heard of us.
+    func tellUntold(_ code: KafkaCode) {
+        guard isUntold else { return }
+        told()
+        observer.warned(KafkaFailure.untold(fields.groupID, code))
     }
 
     /// Goes on with partitions that do not have the offset we wanted.

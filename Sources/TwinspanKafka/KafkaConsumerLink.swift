@@ -223,9 +223,17 @@ final class KafkaConsumerLink {
     }
 
     private func commit() {
+        told()
+        handle.commit()
+    }
+
+    /// Whether the group may not know yet how far we have come.
+    var isUntold: Bool { nextCommit != .never || handle.commitsUnderWay > 0 }
+
+    /// Nothing is left to tell the group of, as far as it is ours to tell.
+    func told() {
         uncommitted = 0
         nextCommit = .never
-        handle.commit()
     }
 
     /// The group shall know where we have begun: what comes while we are down would be lost otherwise.
@@ -242,7 +250,8 @@ final class KafkaConsumerLink {
     private func sayGoodbye(until deadline: Deadline) {
         // Both are worth a moment even when the time is over: else the group waits for us, and reads again.
         if uncommitted > 0 || nextCommit != .never {
-            _ = handle.commit(until: max(.after(deadline.remaining / 2), .after(.milliseconds(200))))
+            let code = handle.commit(until: max(.after(deadline.remaining / 2), .after(.milliseconds(200))))
+            if code.isLateCommit { tellUntold(code) }
         }
         handle.leave(until: max(deadline, .after(.milliseconds(200))))
     }

@@ -101,6 +101,15 @@ enum KafkaFailure {
             hint: "it waits for members that are gone, at most for their session timeout")
     }
 
+    /// The group did not take the places of partitions it has taken from us.
+    static func untold(_ group: String, _ code: KafkaCode) -> BrokerFailure {
+        BrokerFailure(
+            step: .serve, reaction: .retryNow, reason: "commit-too-late",
+            message: "The group '\(group)' gave partitions to another member before it knew how far they were read "
+                + "(\(code.phrase)): an instance with a store of its own may read their last records again.",
+            hint: "raise 'sessionTimeoutMs', or find out what keeps batches waiting")
+    }
+
     /// A place that the topic does not have any more.
     static func moved(_ partition: KafkaHandle.Partition, from place: Int64, to start: Int64, isAhead: Bool)
         -> BrokerFailure

@@ -102,6 +102,8 @@ public final class KafkaProcess: @unchecked Sendable {
     public func fail(_ request: Request, times: Int = 1, code: Int) throws {
         try ask("err \(request.rawValue) \(times) \(code)")
     }
+    /// Answers requests of a kind as they should be again.
+    public func recover(_ request: Request) throws { try ask("noerr \(request.rawValue)") }
     /// Answers every question about a topic with an error code of the protocol; 0 ends it.
     public func failTopic(_ name: String, code: Int) throws { try ask("terr \(name) \(code)") }
 
@@ -142,12 +144,12 @@ public final class KafkaProcess: @unchecked Sendable {
         var record = Record(nil)
         record.partition = Int(words[0]) ?? -1
         record.offset = Int64(words[1]) ?? -1
-        record.key = Self.bytes(words[2])
-        record.value = Self.bytes(words[3])
-        record.headers = words.dropFirst(4).map { pair in
-            let parts = pair.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
-            func text(_ index: Int) -> String { String(decoding: Self.bytes(parts[index]) ?? [], as: UTF8.self) }
-            return (text(0), parts.count > 1 ? text(1) : "")
+        record.key = try Self.bytes(words[2])
+        record.value = try Self.bytes(words[3])
+        record.headers = try words.dropFirst(4).map { pair in
+            let parts = try pair.split(separator: "=", omittingEmptySubsequences: false)
+                .map { String(decoding: try Self.bytes(String($0)) ?? [], as: UTF8.self) }
+            return (parts[0], parts.count > 1 ? parts[1] : "")
         }
         return record
     }
@@ -206,11 +208,16 @@ public final class KafkaProcess: @unchecked Sendable {
         return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 
-    private static func bytes(_ text: String) -> [UInt8]? {
+    /// Nil for a missing key or value.
+    private static func bytes(_ text: String) throws -> [UInt8]? {
         guard text != "-" else { return nil }
         if text == "." { return [] }
-        let digits = text.utf8.map { $0 > 57 ? $0 - 87 : $0 - 48 }
-        return stride(from: 0, to: digits.count - 1, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+        let digits = text.utf8.map { Int32($0) }
+        guard digits.count.isMultiple(of: 2), digits.allSatisfy({ isxdigit($0) != 0 }) else {
+            throw ScenarioFailure("the cluster says '\(text.prefix(60))' where bytes are expected")
+        }
+        func value(_ digit: Int32) -> UInt8 { UInt8(digit > 57 ? (digit | 32) - 87 : digit - 48) }
+        return stride(from: 0, to: digits.count, by: 2).map { value(digits[$0]) << 4 | value(digits[$0 + 1]) }
     }
 
     // MARK: The program

@@ -261,6 +261,9 @@ int main(void) {
         } else if (sscanf(line, "err %d %d %d", &a, &b, &c) == 3) {
             for (int i = 0; i < b; i++) rd_kafka_mock_push_request_errors(cluster, (int16_t)a, 1, c);
             report(0);
+        } else if (sscanf(line, "noerr %d", &a) == 1) {
+            rd_kafka_mock_clear_request_errors(cluster, (int16_t)a);
+            report(0);
         } else if (sscanf(line, "terr %255s %d", name, &a) == 2) {
             rd_kafka_mock_topic_set_error(cluster, name, a);
             report(0);

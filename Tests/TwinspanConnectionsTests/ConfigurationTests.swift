@@ -33,6 +33,44 @@ struct ConfigurationTests {
         }
     }
 
+    @Test("the cluster of Hono is read")
+    func hono() {
+        let loaded = load(
+            """
+            hono:
+              base-uri: ssl://kafka.example:9093
+              validate-certificates: true
+              ca: "${CA}"
+              sasl-mechanism: scram-sha-512
+              bootstrap-servers: a:9093, b:9093
+              username: twins
+              password: "${PW}"
+            """, variables: ["CA": "pem", "PW": "123"])
+        #expect(loaded.diagnostics == [])
+        let hono = loaded.configuration.hono
+        #expect(hono.baseURI == ConnectionURI(scheme: "ssl", host: "kafka.example", port: 9093))
+        #expect(hono.validatesCertificates && hono.trustedCertificates == "pem")
+        #expect(hono.saslMechanism == "SCRAM-SHA-512" && hono.bootstrapServers == "a:9093, b:9093")
+        #expect(hono.username == "twins" && hono.password == Secret("123"))
+        #expect(load(nil).configuration.hono == HonoSettings())
+        let anonymous = load("hono: { username: '' }")
+        #expect(anonymous.diagnostics == [] && anonymous.configuration.hono.username.isEmpty)
+    }
+
+    @Test(
+        "what is wrong with the cluster of Hono is told",
+        arguments: [
+            ("base-uri: http://a:1", "the scheme 'http' is not one of Kafka"), ("base-uri: nowhere", ""),
+            ("sasl-mechanism: GSSAPI", "the mechanism 'GSSAPI' is not known"),
+            ("validate-certificates: perhaps", ""), ("password: open", "a password stands in this file as it is"),
+            ("tenant: x", ""),
+        ])
+    func wrongHono(line: String, message: String) {
+        let diagnostics = load("hono: { \(line) }").diagnostics
+        #expect(diagnostics.count == 1)
+        if !message.isEmpty { #expect(diagnostics.first?.message == message) }
+    }
+
     @Test("every key is read")
     func all() {
         let loaded = load(

@@ -56,6 +56,16 @@ struct HonoResolutionTests {
         #expect(named.sources[0].addresses == ["hono.event.t1"] && named.specificConfig["groupId"] == "g")
     }
 
+    @Test("without a user nobody logs in")
+    func anonymous() throws {
+        var hono = HonoSettings()
+        hono.username = ""
+        var connection = try resolved([try source("telemetry")])
+        connection.type = .hono
+        let uri = HonoResolution(hono).resolve(connection).uri
+        #expect(uri.user == nil && uri.password == nil)
+    }
+
     @Test("answers of telemetry and events go to the device's commands", arguments: ["telemetry", "event"])
     func replies(alias: String) throws {
         let reply = try #require(try resolved([try source(alias, reply: "command")]).sources[0].replyTarget)

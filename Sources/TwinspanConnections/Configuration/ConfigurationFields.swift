@@ -108,7 +108,7 @@ enum ConfigurationFields {
     static let honoServers = Field<Located<String>?>.text(
         "bootstrap-servers", default: "localhost:9092", limit: "host:port, host:port", "The brokers to begin with.")
     static let honoUser = Field<Located<String>?>.text(
-        "username", default: "honoUsername", "The user to log in with.")
+        "username", default: "honoUsername", "The user to log in with; empty for a cluster without a login.")
     static let honoPassword = Field<Located<String>?>.text(
         "password", default: "honoPassword", "The password, as ${NAME} or ${file:/path}.")
     static let honoGroup = FieldGroup(

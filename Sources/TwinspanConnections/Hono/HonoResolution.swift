@@ -12,6 +12,7 @@ public struct HonoSettings: Sendable, Equatable {
     public var trustedCertificates: String?
     public var saslMechanism = "PLAIN"
     public var bootstrapServers = "localhost:9092"
+    /// Empty for a cluster without a login.
     public var username = "honoUsername"
     public var password = Secret("honoPassword")
 
@@ -39,8 +40,8 @@ public struct HonoResolution: Sendable {
         var resolved = connection
         resolved.type = .kafka
         resolved.uri = settings.baseURI
-        resolved.uri.user = settings.username
-        resolved.uri.password = settings.password
+        resolved.uri.user = settings.username.isEmpty ? nil : settings.username
+        resolved.uri.password = settings.username.isEmpty ? nil : settings.password
         resolved.validatesCertificates = settings.validatesCertificates
         resolved.trustedCertificates = settings.baseURI.scheme == "ssl" ? settings.trustedCertificates : nil
         resolved.specificConfig = [

@@ -63,8 +63,10 @@ private func onCommit(
     _: OpaquePointer?, code: rd_kafka_resp_err_t, _: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?,
     context: UnsafeMutableRawPointer?
 ) {
+    guard let handle = handle(context) else { return }
+    handle.commitsUnderWay = max(0, handle.commitsUnderWay - 1)
     let code = KafkaCode(code)
-    if code != .success, code != .noOffset { handle(context)?.commitTrouble = code }
+    if code != .success, code != .noOffset { handle.commitTrouble = code }
 }
 
 /// The partitions of a list of the library.

@@ -130,6 +130,7 @@ extension KafkaHandle {
     /// belong to somebody else by now.
     func commit() {
         let code = KafkaCode(rd_kafka_commit(pointer, nil, 1))
+        if code == .success { commitsUnderWay += 1 }
         if code != .success, code != .noOffset { commitTrouble = code }
     }
 

@@ -54,6 +54,8 @@ final class KafkaHandle: @unchecked Sendable {
     var reports: [Report] = []
     /// The result of the newest asynchronous commit that did not go well.
     var commitTrouble: KafkaCode?
+    /// Asynchronous commits whose result has not come.
+    var commitsUnderWay = 0
     private var notices: [Notice] = []
     /// Enough to find the reason of a failure; a broker that is away repeats itself.
     private static let noticesMax = 32

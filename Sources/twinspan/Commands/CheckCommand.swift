@@ -12,11 +12,13 @@ struct CheckCommand: ParsableCommand {
         discussion: """
             Takes the steps resolve, connect, tls, authenticate and subscribe of each open connection. The broker is \
             not disturbed: a client id of its own, no session, no last will, nothing acknowledged, nothing published. \
+            Connections of Eclipse Hono are dialled at the cluster that 'hono' names in the configuration. \
             Exit code 0: all steps went well, 1: one failed, 2: wrong usage.
 
             Examples:
               twinspan check
               twinspan check connections/plant.yaml --timeout 30s --json
+              twinspan check connections/hono.yaml --config twinspan.yaml
             """)
 
     @Argument(help: "Files and directories; ./connections when none is named.")
@@ -31,12 +33,16 @@ struct CheckCommand: ParsableCommand {
     @Flag(help: "Dial connections with the status closed as well.")
     var all = false
 
+    @Option(help: "The configuration file (twinspan.yaml), for its cluster of Eclipse Hono.")
+    var config: String?
+
     @Option(help: "The directory of mapper scripts.")
     var mappers = "./mappers"
 
     func run() throws {
         // A broker that closes while TLS still writes must not end the process.
         signal(SIGPIPE, SIG_IGN)
+        let hono = try honoResolution()
         let loaded = ConnectionFiles.load(
             paths: paths.isEmpty ? ["./connections"] : paths, rules: Adapters.bindingRules, mappers: Mappers.rules,
             scripts: mappers)
@@ -54,10 +60,11 @@ struct CheckCommand: ParsableCommand {
                 }
                 continue
             }
+            let dialled = hono.resolve(connection)
             // Reading refuses a type that nobody serves.
-            guard let adapter = Adapters.all.first(where: { $0.types.contains(connection.type) }) else { continue }
+            guard let adapter = Adapters.all.first(where: { $0.types.contains(dialled.type) }) else { continue }
             if !json { StandardOutput.write(connection.checkLine + "\n") }
-            let check = ConnectionCheck(connection, adapter: adapter, timeout: timeout)
+            let check = ConnectionCheck(dialled, adapter: adapter, timeout: timeout)
             tried += 1
             if !check.isSuccess { failed += 1 }
             objects.append(connection.checkHead(check.members))
@@ -74,6 +81,15 @@ struct CheckCommand: ParsableCommand {
             StandardOutput.write("There is no open connection to check.\n")
         }
         if failed > 0 || !loaded.isValid { throw ExitCode(1) }
+    }
+
+    /// What connections of Hono stand for. Prints what is wrong with the configuration and ends with 1.
+    private func honoResolution() throws -> HonoResolution {
+        let loaded = Configuration.load(file: config)
+        let report = DiagnosticReport(loaded.diagnostics, fileCount: config == nil ? 0 : 1)
+        if !loaded.diagnostics.isEmpty { StandardError.write(report.text(isColoured: StandardError.isTerminal)) }
+        guard report.errorCount == 0 else { throw ExitCode(1) }
+        return HonoResolution(loaded.configuration.hono)
     }
 
     private static func duration(_ text: String) throws -> Duration {

@@ -1,4 +1,0 @@
-import Testing
-
-@Suite("Kafka failures")
-struct KafkaFailureTests {}
