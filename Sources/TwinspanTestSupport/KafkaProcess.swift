@@ -60,6 +60,7 @@ public final class KafkaProcess: @unchecked Sendable {
     private let input: Int32
     private let output: Int32
     private let pending = Mutex<[UInt8]>([])
+    private let turn = Mutex(())
 
     /// Compiles the program if that has not been done, starts a cluster of three brokers and waits for it.
     public init() throws {
@@ -155,6 +156,11 @@ public final class KafkaProcess: @unchecked Sendable {
     /// Sends a command and returns the words of its answer behind `ok`; none for `none`.
     @discardableResult
     private func ask(_ command: String) throws -> [String] {
+        // One at a time, for answers have no names.
+        try turn.withLock { _ in try askNow(command) }
+    }
+
+    private func askNow(_ command: String) throws -> [String] {
         try pending.withLock { _ in
             var bytes = Array((command + "\n").utf8)[...]
             while !bytes.isEmpty {
