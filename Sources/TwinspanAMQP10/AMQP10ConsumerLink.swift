@@ -62,6 +62,7 @@ final class AMQP10ConsumerLink {
         while true {
             connection.process()
             for receiver in receivers { receiver.review(on: connection, checksQueue: checksQueues) }
+            if receivers.contains(where: \.isDeaf) { return .failed(AMQP10Failure.deaf(after: setup.timing.attach)) }
             if !isOpen, receivers.allSatisfy(\.isDecided) {
                 isOpen = true
                 observer.began(.serve)

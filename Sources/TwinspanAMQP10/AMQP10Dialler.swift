@@ -1,4 +1,4 @@
-// The way from settings to an opened connection: resolve, connect, TLS, SASL, open, all under one deadline and each
+// The way from settings to an opened connection: resolve, connect, TLS, SASL, open; all under one deadline, and each
 // open to a stop. Runs on the session's thread.
 import TwinspanConnections
 import TwinspanNetwork

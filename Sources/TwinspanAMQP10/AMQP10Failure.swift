@@ -129,6 +129,15 @@ enum AMQP10Failure {
             hint: "switch \(situation.mechanism) on at the broker")
     }
 
+    /// The peer keeps the connection and answers nothing.
+    static func deaf(after limit: Duration) -> BrokerFailure {
+        BrokerFailure(
+            step: .serve, reaction: .retryNow, reason: "connection-lost",
+            message: "The broker did not answer within \(limit) whether a queue still exists; the connection was "
+                + "dropped.",
+            hint: "RabbitMQ 3.10 leaves connections so after one of their queues was deleted")
+    }
+
     /// The peer has ended a link, or its session.
     static func link(
         _ condition: ProtonCondition?, _ address: AMQP10Address, isSource: Bool, source: Int? = nil

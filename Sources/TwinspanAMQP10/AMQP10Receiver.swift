@@ -24,6 +24,10 @@ final class AMQP10Receiver {
     private var retryAt = Deadline.never
     private var check: ProtonLink?
     private var nextCheck = Deadline.never
+    private var checkDeadline = Deadline.never
+    /// Whether the broker has left a check without an answer. RabbitMQ 3.10 does so on a connection one of whose queues
+    /// was deleted: the sessions' process has died, and nothing works on it any more.
+    private(set) var isDeaf = false
 
     init(source: Int, address: AMQP10Address, timing: AMQP10BrokerClient.Timing) {
         self.source = source
@@ -35,7 +39,7 @@ final class AMQP10Receiver {
     }
 
     /// When it wants to be looked at again, whatever the peer says.
-    var nextDeadline: Deadline { min(min(attachDeadline, retryAt), nextCheck) }
+    var nextDeadline: Deadline { min(min(attachDeadline, retryAt), min(nextCheck, checkDeadline)) }
 
     /// Begins the first link.
     func begin(on connection: ProtonConnection) { attach(on: connection) }
@@ -81,10 +85,16 @@ final class AMQP10Receiver {
             connection.retire(check)
             self.check = nil
         }
+        if check == nil {
+            checkDeadline = .never
+        } else if checkDeadline.hasPassed {
+            isDeaf = true
+        }
         guard nextCheck.hasPassed, let queue = address.rabbitMQQueue else { return }
         nextCheck = .after(timing.queueCheck)
-        if let check { connection.retire(check) }
+        guard check == nil else { return }
         check = connection.attach(.receiver, to: queue, isDurable: false)
+        checkDeadline = .after(timing.attach)
     }
 
     private func noteEnd(_ condition: ProtonCondition?, on connection: ProtonConnection) {
@@ -104,7 +114,7 @@ final class AMQP10Receiver {
         (link, check) = (nil, nil)
         self.failure = failure
         isDecided = true
-        (attachDeadline, nextCheck) = (.never, .never)
+        (attachDeadline, nextCheck, checkDeadline) = (.never, .never, .never)
         attachLimit = timing.attach
         hasFlippedDurability = false
         retryAt = .after(backoff.next(after: openedAt))

@@ -36,7 +36,9 @@ final class KafkaConsumer: BrokerSession {
                 wake: wake)
             let end = link.serve()
             handle.onRebalance = nil
-            if !handle.release(until: .after(.seconds(2))) { observer.warned(KafkaFailure.abandoned) }
+            // A stop has used its grace up by now; an abandoned handle ends by itself.
+            let patience: Duration = control.isStopping ? .milliseconds(500) : .seconds(2)
+            if !handle.release(until: .after(patience)) { observer.warned(KafkaFailure.abandoned) }
             return end
         }
     }

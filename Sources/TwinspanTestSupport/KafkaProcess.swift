@@ -205,12 +205,14 @@ public final class KafkaProcess: @unchecked Sendable {
 
     private static func hex(_ bytes: [UInt8]?) -> String {
         guard let bytes else { return "-" }
+        if bytes.isEmpty { return "." }
         let digits = Array("0123456789abcdef".utf8)
         return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 
     private static func bytes(_ text: String) -> [UInt8]? {
         guard text != "-" else { return nil }
+        if text == "." { return [] }
         let digits = text.utf8.map { $0 > 57 ? $0 - 87 : $0 - 48 }
         return stride(from: 0, to: digits.count - 1, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
     }

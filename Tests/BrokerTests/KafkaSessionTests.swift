@@ -137,7 +137,9 @@ extension BrokerTests {
             try first.stop()
             try second.stop()
             let all = inlet.payloads + other.payloads
-            #expect(all.count == 400 && Set(all).count == 400)
+            let warnings = [first, second].map { $0.observer.state.current.warnings.map(\.message) }
+            let repeated = Dictionary(grouping: all, by: { $0 }).filter { $0.value.count > 1 }.keys.sorted()
+            #expect(all.count == 400 && repeated.isEmpty, "\(all.count) \(repeated.prefix(9)) \(warnings)")
             #expect(!other.payloads.isEmpty)
             #expect(try cluster.committed(group: "g", topic: "in", partitions: 4).allSatisfy { $0 == 100 })
         }

@@ -110,8 +110,8 @@ class Peer(MessagingHandler):
             # A refusal: no terminus of ours, and the reason right behind.
             (link.source if link.is_sender else link.target).type = Terminus.UNSPECIFIED
             link.open()
-            link.condition = Condition(refusal["condition"], refusal["text"])
-            link.close()
+            # Attach and detach are frames of their own, which this library only writes in turns of their own.
+            self.container.schedule(0.05, Refusal(link, Condition(refusal["condition"], refusal["text"])))
             return
         link.source.copy(link.remote_source)
         link.target.copy(link.remote_target)
@@ -256,6 +256,16 @@ class Peer(MessagingHandler):
 
     def sender(self, address):
         return next(link for link in self.links if link.is_sender and self.address(link) == address)
+
+
+class Refusal(MessagingHandler):
+    def __init__(self, link, condition):
+        super().__init__()
+        self.link, self.condition = link, condition
+
+    def on_timer_task(self, event):
+        self.link.condition = self.condition
+        self.link.close()
 
 
 class Abort(MessagingHandler):

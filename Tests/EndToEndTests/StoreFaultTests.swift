@@ -138,8 +138,8 @@ private final class Traffic: @unchecked Sendable {
     /// Ends the traffic and the process, and looks at what is left of both.
     func finish() throws {
         isRunning.update { $0 = false }
-        try generator.waitForConfirmations(30)
         let sent = ledger.current
+        try generator.waitForConfirmations(30)
         try EndToEnd.LossTests.expectTwins(at: sent, generator, collector)
         process.signal(SIGTERM)
         #expect(try process.waitForEnd(10) == 0)
@@ -155,6 +155,8 @@ private final class Traffic: @unchecked Sendable {
             usleep(20_000)
             if isPaused.current { continue }
             ledger.update { ledger in
+                // Asked under the lock: what is sent after `finish` has looked would not be in its figures.
+                guard isRunning.current else { return }
                 for _ in 0..<6 {
                     index += 1
                     let name = names[index % names.count]

@@ -1,6 +1,6 @@
 // A Kafka cluster for tests and measurements: the mock cluster of librdkafka in a process of its own, and clients of
 // its own that share no code with the adapter. Commands come as lines on stdin; each is answered by one line on stdout:
-// "ok…", "none" or "error …". Bytes are written in hexadecimal, "-" is none. The first line of output is
+// "ok…", "none" or "error …". Bytes are hexadecimal, "-" is none, "." is empty. The first line of output is
 // "bootstrap HOST:PORT,…". The program ends with its input.
 //
 //   topic NAME PARTITIONS          create a topic (others have 4 partitions once somebody asks for them)
@@ -35,10 +35,11 @@ static void die(const char *what) {
     exit(1);
 }
 
-// Decodes hexadecimal in place; NULL for "-".
+// Decodes hexadecimal in place; NULL for "-", nothing for ".".
 static char *decode(char *text, size_t *size) {
     *size = 0;
     if (!strcmp(text, "-")) return NULL;
+    if (!strcmp(text, ".")) return text;
     size_t count = strlen(text) / 2;
     for (size_t i = 0; i < count; i++) {
         unsigned byte = 0;
@@ -55,6 +56,7 @@ static void print_hex(const void *bytes, size_t size) {
         putchar('-');
         return;
     }
+    if (!size) putchar('.');
     for (size_t i = 0; i < size; i++) printf("%02x", ((const unsigned char *)bytes)[i]);
 }
 

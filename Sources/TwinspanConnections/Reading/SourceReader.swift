@@ -23,7 +23,9 @@ struct SourceReader {
         let qos = reader.value(SourceFields.qos)
         if type == .mqtt || type == .mqtt5, qos == 2 { warnOfExactlyOnce(reader) }
         let consumers = reader.value(SourceFields.consumerCount)
-        if type != .mqtt, consumers > 1, let pair = reader.pair("consumerCount") {
+        // Both versions of AMQP give each consumer its share of what may be under way.
+        let hasShares = type == .amqp091 || type == .amqp10
+        if type != .mqtt, !hasShares, consumers > 1, let pair = reader.pair("consumerCount") {
             sink.note(
                 at: Spot(keyOf: pair), path: reader.path.key("consumerCount"),
                 "'consumerCount' has no effect: one consumer reads all addresses of a connection",

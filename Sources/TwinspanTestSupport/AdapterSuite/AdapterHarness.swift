@@ -25,6 +25,9 @@ public protocol AdapterHarness: Sendable {
     /// Whether a session goes on while its broker is away, because the client library connects again by itself.
     var outlivesOutages: Bool { get }
 
+    /// Whether the broker confirms messages in the order in which they were sent.
+    var confirmsInOrder: Bool { get }
+
     /// Sends messages to an address and waits until the broker has them.
     func send(_ payloads: [String], to address: String) throws
 
@@ -45,6 +48,8 @@ extension AdapterHarness {
     public var reactionToStop: BrokerFailure.Reaction { .retryNow }
     /// Most client libraries leave that to us.
     public var outlivesOutages: Bool { false }
+    /// Most do.
+    public var confirmsInOrder: Bool { true }
 }
 
 /// Collects messages on the far side of a broker.

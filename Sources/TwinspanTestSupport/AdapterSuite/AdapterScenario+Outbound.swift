@@ -82,20 +82,21 @@ extension AdapterScenario {
             }
             let failure = try first.failure()
             try require(failure.reaction == .retryNow, "\(failure)")
-            let confirmed = outcomes.state.current.confirmed.count
-            try require(queue.load.messages == 20_000 - confirmed, "\(queue.load.messages) + \(confirmed)")
+            let confirmed = Set(outcomes.state.current.confirmed)
+            try require(
+                queue.load.messages == 20_000 - confirmed.count, "\(queue.load.messages) + \(confirmed.count)")
 
             try harness.startBroker()
             let collector = try harness.collector(of: address)
             let second = SessionThread(session)
-            for payload in numbered(confirmed..<20_000) {
+            for payload in numbered(0..<20_000) where !confirmed.contains(payload) {
                 let received = try collector.next()
                 try require(received == payload, "\(received) in place of \(payload)")
             }
             try second.stop()
             let all = outcomes.state.current.confirmed
-            let first20 = zip(all, numbered(0..<20_000)).enumerated().filter { $1.0 != $1.1 }.prefix(5)
-            try require(all == numbered(0..<20_000), "order or number differs: \(all.count), \(Array(first20))")
+            let isRight = harness.confirmsInOrder ? all == numbered(0..<20_000) : Set(all).count == 20_000
+            try require(isRight && all.count == 20_000, "order or number differs: \(all.count)")
         },
     ]
 }

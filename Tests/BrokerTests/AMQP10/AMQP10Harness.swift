@@ -13,6 +13,8 @@ final class AMQP10Harness: AdapterHarness {
     let adapter: any BrokerAdapter
     /// A kind without a name.
     let impossibleAddress = "queue://"
+    /// RabbitMQ confirms as its disk goes.
+    let confirmsInOrder = false
     private let prefix = RabbitMQProcess.unique("amqp10")
 
     /// The broker that these tests stop and kill.

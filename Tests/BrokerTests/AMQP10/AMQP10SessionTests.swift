@@ -66,12 +66,18 @@ extension BrokerTests {
             try broker.declareQueue(name)
             var timing = AMQP10BrokerClient.Timing.short
             timing.queueCheck = .milliseconds(300)
+            timing.attach = .seconds(1)
             let inlet = TestInlet()
             let connection = try amqp10Connection(
                 id: "gone", port: broker.port, reading: ["/amq/queue/\(name)"], user: "guest", password: "guest")
-            let thread = SessionThread(AMQP10BrokerClient(timing: timing).consumer(for: connection, inlet: inlet))
-            try thread.awaitOpen()
+            let session = AMQP10BrokerClient(timing: timing).consumer(for: connection, inlet: inlet)
+            let deaf = SessionThread(session)
+            try deaf.awaitOpen()
             try broker.deleteQueue(name)
+            // RabbitMQ 3.10 says nothing, and answers nothing on that connection any more.
+            #expect(try deaf.failure().reaction == .retryNow)
+            let thread = SessionThread(session)
+            try thread.awaitOpen()
             let place = SessionPlace.source(0, address: "/amq/queue/\(name)")
             try require(thread.observer.state.wait(10) { $0.places[place] != nil }, "not noticed")
             #expect(thread.observer.state.current.places[place]?.reaction == .misconfigured)

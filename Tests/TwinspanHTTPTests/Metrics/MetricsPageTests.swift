@@ -70,6 +70,9 @@ struct MetricsPageTests {
         # HELP twinspan_connection_state_age_seconds How long the connection is in its state.
         # TYPE twinspan_connection_state_age_seconds gauge
         twinspan_connection_state_age_seconds{connection="plant",type="mqtt"} 12
+        # HELP twinspan_connection_failed_places Sources and targets that do not work while their session is open.
+        # TYPE twinspan_connection_failed_places gauge
+        twinspan_connection_failed_places{connection="plant",type="mqtt"} 0
         # HELP twinspan_connection_in_flight Messages read whose commit is awaited.
         # TYPE twinspan_connection_in_flight gauge
         twinspan_connection_in_flight{connection="plant",type="mqtt"} 3
