@@ -29,7 +29,7 @@ test-tsan: ## The tests where threads meet under the thread sanitizer (FILTER, .
 	@scripts/packages $(needed) $(for_tests)
 	@scripts/test-sanitized thread
 
-test-asan: ## The tests under the address sanitizer (FILTER)
+test-asan: ## The adapters, TLS and tunnels under the address sanitizer, with leaks (FILTER, . for all)
 	@scripts/packages $(needed) $(for_tests)
 	@scripts/test-sanitized address
 

@@ -88,5 +88,23 @@ extension BrokerTests {
             try session.awaitStep(.tls)
             #expect(try session.stop(grace: .milliseconds(200)) == .stopped)
         }
+
+        @Test("two hundred openings and closings leave no memory, thread or descriptor behind")
+        func cycles() throws {
+            let broker = try broker()
+            try broker.declareQueue("cycles")
+            let connection = try amqp091Connection(
+                id: "cycles", scheme: "amqps", host: "localhost", port: try #require(broker.tlsPort),
+                reading: ["cycles"], targets: ["amq.direct/k"], authority: broker.certificate?.authority)
+            let consumer = adapter.consumer(for: connection, inlet: TestInlet())
+            let publisher = adapter.publisher(
+                for: connection, queue: OutboundQueue(capacity: 1, byteCapacity: 1), outcomes: TestOutcomes())
+            let readings = try LeakWatch.run(cycles: 200) { number in
+                let thread = SessionThread(number % 2 == 0 ? consumer : publisher)
+                try thread.awaitOpen()
+                try thread.stop()
+            }
+            print("AMQP 0.9.1 over TLS, 200 openings: \(readings.before), then \(readings.after)")
+        }
     }
 }

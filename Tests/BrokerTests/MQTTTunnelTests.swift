@@ -62,6 +62,29 @@ extension BrokerTests {
             try again.stop()
         }
 
+        @Test("a hundred tunnels, and fifty that are refused, leave no memory, thread or descriptor behind")
+        func cycles() throws {
+            let broker = try BrokerProcess()
+            // Else the server turns strangers away who come too often.
+            let server = try SSHServer(lines: ["MaxStartups 1000"])
+            let connection = try connection(broker, by: server)
+            var foreign = connection
+            foreign.sshTunnel?["knownHosts"] = .array([.string(try SSHServer().fingerprint())])
+            let consumer = adapter.consumer(for: connection, inlet: TestInlet())
+            let refused = adapter.consumer(for: foreign, inlet: TestInlet())
+            let readings = try LeakWatch.run(cycles: 150) { number in
+                guard number % 3 != 2 else {
+                    let failure = try SessionThread(refused).failure()
+                    try require(failure.reason == "ssh-host-key", "\(failure)")
+                    return
+                }
+                let thread = SessionThread(consumer)
+                try thread.awaitOpen()
+                try thread.stop()
+            }
+            print("MQTT through SSH, 150 openings: \(readings.before), then \(readings.after)")
+        }
+
         @Test("a wrong fingerprint is misconfigured at the connect step")
         func stranger() throws {
             let broker = try BrokerProcess()

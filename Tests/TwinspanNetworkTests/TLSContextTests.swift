@@ -214,4 +214,17 @@ struct TLSContextTests {
         outer = nil
         #expect(try visit(server, kept).hasPrefix("page"))
     }
+
+    @Test("a context that is set up anew keeps nothing of the first time")
+    func again() throws {
+        let context = try TLSContext(TLSSettings(serverName: "localhost"))
+        var record: TLSRecord? = TLSRecord(TLSSettings(serverName: "first.example"))
+        weak var first = record
+        TLSRecord.attach(try #require(record), anchors: nil, to: OpaquePointer(context.pointer))
+        record = nil
+        #expect(first != nil)
+        try withExtendedLifetime(TLSContext(TLSSettings(serverName: "next.example"), configuring: context.pointer)) {
+            #expect(first == nil)
+        }
+    }
 }

@@ -65,7 +65,8 @@ final class ProtonConnection {
         driver = .allocate(capacity: 1)
         driver.initialize(to: pn_connection_driver_t())
         guard pn_connection_driver_init(driver, nil, nil) == 0 else {
-            driver.deallocate()
+            // The library has cleaned up; `deinit`, which runs for this object too, does the rest.
+            isDestroyed = true
             return nil
         }
         configure()

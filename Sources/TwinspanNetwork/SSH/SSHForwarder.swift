@@ -72,7 +72,7 @@ final class SSHForwarder {
         let outcome: SSHStep
         switch settings.login {
         case .password(let password):
-            outcome = settle(until:deadline) { session.authenticate(password: password) }
+            outcome = settle(until: deadline) { session.authenticate(password: password) }
         case .key(let key):
             guard session.takeKey(key) else { return SSHFailure.key }
             outcome = settle(until: deadline, session.authenticateByKey)

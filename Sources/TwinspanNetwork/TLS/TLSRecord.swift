@@ -28,9 +28,12 @@ final class TLSRecord: Sendable {
             let list = AnchorList(certificates: anchors)
             record.anchors.withLock { $0 = list }
         }
+        // A context that is set up anew lets go of the record it had.
+        let former = SSL_CTX_get_ex_data(context, index)
         // Released by `releaseRecord` when OpenSSL frees the context, which may be after our own reference is gone.
         let retained = Unmanaged.passRetained(record)
-        if SSL_CTX_set_ex_data(context, index, retained.toOpaque()) != 1 { retained.release() }
+        guard SSL_CTX_set_ex_data(context, index, retained.toOpaque()) == 1 else { return retained.release() }
+        if let former { Unmanaged<TLSRecord>.fromOpaque(former).release() }
     }
 
     /// The record of the context a connection was made with.

@@ -54,7 +54,8 @@ final class SSHSession {
         if isDescriptorTaken { ssh_event_remove_session(event, session) }
         ssh_event_free(event)
         if let key { ssh_key_free(key) }
-        ssh_disconnect(session)
+        // Without `ssh_disconnect`, which forgets a descriptor that it was given and leaves it open (0.9 and newer);
+        // this closes it, and the server sees the end of the connection.
         ssh_free(session)
     }
 
