@@ -151,16 +151,16 @@ struct SSHTunnelTests {
         let server = try SSHServer()
         let observer = TestObserver()
         var dialler = dialler(settings(server, server.key))
-        dialler.tunnelTiming.heartbeat = .seconds(1)
+        dialler.tunnelTiming.heartbeat = .seconds(2)
         let descriptor = try connect(dialler, observer)
         defer { close(descriptor) }
-        Thread.sleep(forTimeInterval: 3)
+        Thread.sleep(forTimeInterval: 5)
         #expect(echoed(descriptor, [1]) == [1] && observer.state.current.places[.tunnel] == nil)
         server.pause()
         defer { server.resume() }
         var byte: UInt8 = 0
         #expect(recv(descriptor, &byte, 1, 0) <= 0)
-        #expect(observer.state.wait(10) { $0.places[.tunnel]?.reason == "ssh-keep-alive" })
+        #expect(observer.state.wait(20) { $0.places[.tunnel]?.reason == "ssh-keep-alive" })
     }
 
     @Test("a tunnel goes with what uses it, and stays while it is held")

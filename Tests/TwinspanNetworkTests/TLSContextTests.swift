@@ -219,7 +219,8 @@ struct TLSContextTests {
     func again() throws {
         let context = try TLSContext(TLSSettings(serverName: "localhost"))
         var record: TLSRecord? = TLSRecord(TLSSettings(serverName: "first.example"))
-        weak var first = record
+        weak var first: TLSRecord?
+        first = record
         TLSRecord.attach(try #require(record), anchors: nil, to: OpaquePointer(context.pointer))
         record = nil
         #expect(first != nil)
