@@ -18,10 +18,7 @@ final class AMQP10Publisher: BrokerSession {
     func stop(grace: Duration) { control.stop(grace: grace) }
 
     func run(observer: any SessionObserver) -> SessionEnd {
-        guard let wake = WakeSignal() else { return control.end() ? .stopped : .failed(NetworkFailure.exhausted) }
-        control.begin(wake: wake)
-        let end = control.isStopping ? .stopped : serve(wake: wake, observer: observer)
-        return control.end() ? .stopped : end
+        control.run { serve(wake: $0, observer: observer) }
     }
 
     private func serve(wake: WakeSignal, observer: any SessionObserver) -> SessionEnd {

@@ -1,6 +1,7 @@
 // What other threads may say to a session: stop. It remembers the request, also before `run` has begun, and wakes the
 // session's thread. The lock is held for assignments only, never across a call into a library.
 import Synchronization
+public import TwinspanConnections
 
 /// The stop request of a session and the way to wake its thread.
 public final class SessionControl: Sendable {
@@ -21,6 +22,15 @@ public final class SessionControl: Sendable {
             return state.wake
         }
         wake?.wake()
+    }
+
+    /// The frame of every session's run: gives `serve` a signal by which a stop wakes it, and answers a stop with
+    /// `.stopped`, whatever `serve` has come to by then. A stop that was asked for before ends the run at once.
+    public func run(_ serve: (WakeSignal) -> SessionEnd) -> SessionEnd {
+        guard let wake = WakeSignal() else { return end() ? .stopped : .failed(NetworkFailure.exhausted) }
+        begin(wake: wake)
+        let end = isStopping ? .stopped : serve(wake)
+        return self.end() ? .stopped : end
     }
 
     /// Called at the start of a run with the signal its thread listens to.
