@@ -105,15 +105,22 @@ public enum NetworkFailure {
             }
             return failure
         }
-        guard let alert = context.alert, alert.concernsClientCertificate else {
-            return tls(peer: peer, text: context.alert?.text ?? text)
+        let words: String
+        if let alert = context.alert {
+            guard alert.concernsClientCertificate else { return tls(peer: peer, text: alert.text) }
+            words = alert.text
+        } else if context.isAskedForCertificate {
+            // A server that closes right behind its alert can reset the connection before the alert is read.
+            words = "it ended the connection after it had asked for one"
+        } else {
+            return tls(peer: peer, text: text)
         }
         let isPresent = settings.clientCertificate != nil
         return BrokerFailure(
             step: .tls, reaction: .misconfigured, reason: "certificate-client",
             message: isPresent
-                ? "\(peer) refused the client's certificate (\(alert.text))."
-                : "\(peer) asks for a client certificate (\(alert.text)).",
+                ? "\(peer) refused the client's certificate (\(words))."
+                : "\(peer) asks for a client certificate (\(words)).",
             hint: isPresent
                 ? "check 'credentials': whether the broker trusts who signed 'cert', and when it expires"
                 : "add credentials: {type: client-cert, cert: …, key: …}")

@@ -59,6 +59,9 @@ public final class TLSContext: @unchecked Sendable {
     /// `certificate required`; nil when there was none.
     public var alert: TLSAlert? { record.state.withLock { $0.alert } }
 
+    /// Whether the server has asked for a client certificate in the last handshake.
+    public var isAskedForCertificate: Bool { record.state.withLock { $0.isAskedForCertificate } }
+
     /// Forgets problem and alert, before the context is used for another handshake.
     public func forget() { record.state.withLock { $0 = TLSRecord.State() } }
 
@@ -87,6 +90,7 @@ public final class TLSContext: @unchecked Sendable {
             SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nil)
         }
         SSL_CTX_set_info_callback(context, noteHandshake)
+        SSL_CTX_set_cert_cb(context, noteCertificateRequest, nil)
     }
 
     /// The certificates that end a chain: those of `ca`, or the system's, which OpenSSL looks up as it needs them.

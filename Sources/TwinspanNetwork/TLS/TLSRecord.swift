@@ -8,6 +8,7 @@ final class TLSRecord: Sendable {
     struct State {
         var problem: CertificateProblem?
         var alert: TLSAlert?
+        var isAskedForCertificate = false
     }
 
     let state = Mutex(State())
@@ -78,6 +79,12 @@ func verifyCertificate(_ isGood: Int32, _ store: OpaquePointer?) -> Int32 {
         depth: Int(X509_STORE_CTX_get_error_depth(store)))
     record.state.withLock { $0.problem = problem }
     return 0
+}
+
+/// Called when the server asks for a client certificate, whether there is one or not.
+func noteCertificateRequest(_ ssl: OpaquePointer?, _ argument: UnsafeMutableRawPointer?) -> Int32 {
+    TLSRecord.of(ssl)?.state.withLock { $0.isAskedForCertificate = true }
+    return 1
 }
 
 /// Called at the steps of a handshake and for alerts.
