@@ -1,5 +1,6 @@
 // The way from settings to an opened connection: resolve, connect, TLS, SASL, open; all under one deadline, and each
 // open to a stop. Runs on the session's thread.
+import Glibc
 import TwinspanConnections
 import TwinspanNetwork
 
@@ -43,14 +44,18 @@ struct AMQP10Dialler {
                 return .failed(error.failure)
             }
         }
+        let login: (user: String?, password: String?)
+        do {
+            login = fields.mechanism == "PLAIN" ? try fields.login.credentials(at: Int64(time(nil))) : (nil, nil)
+        } catch {
+            return .failed(error)
+        }
         let descriptor: Int32
         switch network.connect(until: deadline, control: control, wake: wake, observer: observer) {
         case .reached(let socket): descriptor = socket
         case .stopped: return .stopped
         case .failed(let failure): return .failed(failure)
         }
-        let isPlain = fields.mechanism == "PLAIN"
-        let login = isPlain ? fields.login.credentials() : (user: nil, password: nil)
         let settings = ProtonConnection.Settings(
             containerID: containerID, hostName: fields.hostName, user: login.user, password: login.password,
             mechanism: fields.mechanism,

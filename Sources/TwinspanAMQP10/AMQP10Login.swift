@@ -1,6 +1,5 @@
 // Who we say we are (spec/connectivity-bindings.md §3, §8.2): the user of `uri`, the user made of a shared key, or the
 // client certificate.
-import Glibc
 import TwinspanConnections
 import TwinspanJSON
 import TwinspanNetwork
@@ -43,16 +42,30 @@ struct AMQP10Login: Sendable {
     /// What the credentials allow, the best first; never empty.
     var possibleMechanisms: [String] {
         var names: [String] = []
-        if user != nil || signature != nil { names.append("PLAIN") }
+        // A shared key that cannot be used must not let us in as nobody.
+        if user != nil || signature != nil || problem != nil { names.append("PLAIN") }
         if hasCertificate { names.append("EXTERNAL") }
         return names + ["ANONYMOUS"]
     }
 
-    /// User and password of this moment: a signature lasts for a while only.
-    func credentials() -> (user: String?, password: String?) {
+    /// User and password of this moment: a signature lasts for a while only. Throws when there is a shared key that
+    /// cannot be signed with.
+    ///
+    /// - Parameter seconds: since 1970.
+    func credentials(at seconds: Int64) throws(BrokerFailure) -> (user: String?, password: String?) {
+        if let problem { throw Self.unusable(problem.text, at: problem.place) }
         guard let signature else { return (user, password?.exposed) }
-        // Without a digest nobody can log in, and the broker says so.
-        guard let login = try? signature.login(at: Int64(time(nil))) else { return (nil, nil) }
-        return (login.user, login.password)
+        do {
+            let login = try signature.login(at: seconds)
+            return (login.user, login.password)
+        } catch {
+            throw Self.unusable(error.message, at: "parameters")
+        }
+    }
+
+    private static func unusable(_ text: String, at place: String) -> BrokerFailure {
+        BrokerFailure(
+            step: .authenticate, reaction: .misconfigured, reason: "bad-credentials",
+            message: "Nobody can log in with the shared key: \(text)", hint: "check /credentials/\(place)")
     }
 }
