@@ -31,11 +31,13 @@ public struct EngineSettings: Sendable {
     public var orphanedReaderAge: Duration
     /// Number of locks things are spread over; a power of two.
     public var shards: Int
+    public var access: AccessSettings
 
     public init(
         limits: TwinLimits = TwinLimits(), cacheBytes: Int = 256 << 20,
         retention: JournalRetention = JournalRetention(bytes: 4 << 30, age: .seconds(7 * 86_400)), shards: Int = 32,
-        deadLetters: DeadLetterRetention = DeadLetterRetention(), orphanedReaderAge: Duration = .seconds(7 * 86_400)
+        deadLetters: DeadLetterRetention = DeadLetterRetention(), orphanedReaderAge: Duration = .seconds(7 * 86_400),
+        access: AccessSettings = AccessSettings()
     ) {
         self.limits = limits
         self.cacheBytes = cacheBytes
@@ -43,6 +45,7 @@ public struct EngineSettings: Sendable {
         self.shards = shards
         self.deadLetters = deadLetters
         self.orphanedReaderAge = orphanedReaderAge
+        self.access = access
     }
 }
 

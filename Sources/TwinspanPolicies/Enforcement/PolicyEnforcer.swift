@@ -18,14 +18,23 @@ public final class PolicyEnforcer: Sendable {
     let trie: ResourceTrie
     private let classes: SubjectClasses
 
-    /// Compiles a policy. Takes a few microseconds per entry.
-    public init(_ policy: Policy, revision: Int64) {
-        let (classes, entries) = SubjectClasses.classify(policy.entries)
+    /// Compiles a policy whose entries count as they are. Takes a few microseconds per entry.
+    public convenience init(_ policy: Policy, revision: Int64) {
+        self.init(policy.id, policy.entries, revision: revision)
+    }
+
+    /// Compiles a resolved policy.
+    public convenience init(_ policy: ResolvedPolicy, revision: Int64) {
+        self.init(policy.id, policy.entries.map(\.entry), revision: revision)
+    }
+
+    private init(_ id: PolicyID, _ entries: [PolicyEntry], revision: Int64) {
+        let (classes, entries) = SubjectClasses.classify(entries)
         var builder = ResourceTrieBuilder(wordCount: classes.wordCount)
         for (entry, number) in entries {
             for resource in entry.resources { builder.add(resource, classNumber: number) }
         }
-        policyID = policy.id
+        policyID = id
         self.revision = revision
         self.classes = classes
         trie = builder.build()
