@@ -106,7 +106,7 @@ public final class TwinEngine: Sendable {
     ) -> TwinChange {
         TwinChange(
             content: content, headers: headers, originator: context.originator, origin: origin, enforcer: enforcer,
-            madeAt: clock.monotonic, lastText: lastText)
+            madeAt: clock.monotonic, lastText: lastText, deliversParts: settings.access.deliversPartialEvents)
     }
 
     func ticket(_ sequence: Int64) -> CommitTicket {

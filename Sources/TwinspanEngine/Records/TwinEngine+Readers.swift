@@ -20,6 +20,9 @@ extension TwinEngine {
         set { eventHeadersKept.store(newValue, ordering: .relaxed) }
     }
 
+    /// Whether events go to those who may read a part of the thing (`AccessSettings.deliversPartialEvents`).
+    public var deliversPartialEvents: Bool { settings.access.deliversPartialEvents }
+
     /// The oldest sequence that is still in the journal. A reader whose cursor is smaller than the one before it has
     /// missed what was in between.
     public var firstSequence: Int64 { store.measure().firstSequence }
