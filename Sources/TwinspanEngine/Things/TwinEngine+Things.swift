@@ -25,6 +25,7 @@ extension TwinEngine {
                 if let failure = load(command.thingID) { return unavailable(failure) }
             case .needsPolicy(let id):
                 if let failure = load(id) { return unavailable(failure) }
+            case .policyChanged: continue
             case .needsReference(let reference):
                 let known = execute(reference.command, as: context)
                 if let failure = refer(to: reference, known, &request) { return failure }
@@ -48,7 +49,7 @@ extension TwinEngine {
         for _ in 0..<2 {
             switch attempt(command, request, as: context, origin: origin) {
             case .done(let outcome): return outcome
-            case .needsThing, .needsPolicy: return nil
+            case .needsThing, .needsPolicy, .policyChanged: return nil
             case .needsReference(let reference):
                 guard let known = executeIfLoaded(reference.command, as: context) else { return nil }
                 if let failure = refer(to: reference, known, &request) { return failure }
@@ -75,12 +76,15 @@ extension TwinEngine {
         case needsThing
         case needsPolicy(PolicyID)
         indirect case needsReference(PolicyReference)
+        /// Some policy was changed while the command was judged.
+        case policyChanged
     }
 
     private func attempt(
         _ command: ThingCommand, _ request: ThingRequest, as context: AuthorizationContext, origin: ConnectionID?
     ) -> Attempt {
         let now = clock.now
+        let policyChanges = queue.policyChanges
         let shard = shards[shardIndex(of: command.thingID)]
         return shard.content.withLock { content in
             guard content.isOpen else { return .done(refusedWhileClosed()) }
@@ -120,10 +124,10 @@ extension TwinEngine {
                     return .done(Outcome(result: .success(verdict.response), ticket: ticket(dependsOn)))
                 }
                 if let refusal: Outcome<ThingResponse> = withoutRoom() { return .done(refusal) }
-                let sequence = queue.append(
-                    change(
-                        .thing(event, after: after), command.headers, context, origin, enforcer,
-                        lastText: after.text == nil ? text : nil))
+                let change = change(
+                    .thing(event, after: after), command.headers, context, origin, enforcer,
+                    lastText: after.text == nil ? text : nil)
+                guard let sequence = queue.append(change, judgedAfter: policyChanges) else { return .policyChanged }
                 content.cache.update(slot: slot, to: after, sequence: sequence)
                 return .done(Outcome(result: .success(verdict.response), ticket: ticket(max(sequence, dependsOn))))
             } catch {
