@@ -194,7 +194,13 @@ extension TwinEngine {
         // What nobody waits for still waits for its authorization, and for that alone.
         let patience = terms.isFireAndForget ? LiveTerms.authorizationWait : terms.timeout
         var reader: PendingRequest.Reader?
-        if case .success(let enforcer) = decision { reader = .init(enforcer: enforcer, subjects: sender) }
+        if case .success(let enforcer) = decision {
+            reader = .init(enforcer: enforcer, subjects: sender) { [weak self] in
+                // Where the thing is gone, or cannot be read, there is no other policy than that of the request.
+                guard case .success(let facts)? = self?.facts(about: thingID).result else { return nil }
+                return .some(facts.enforcer)
+            }
+        }
         let place = try live.register(
             PendingRequest(
                 subject, of: thingID, terms: terms,
