@@ -42,7 +42,9 @@ extension PolicyState {
 
     /// The policy after an event of several subjects (`PolicyEvent`).
     private func json(afterMerge event: PolicyEvent) throws(InconsistentEvent) -> JSONValue {
-        guard event.path.isRoot, var json = text?.value, let changes = event.value?.value.object else {
+        guard event.path.isRoot, var json = text?.value, let changes = event.value?.value.object,
+            !changes.isEmpty
+        else {
             throw InconsistentEvent(description: "a merge of absent \(event.policyID), or without subjects")
         }
         for (label, subjects) in changes.members {
