@@ -67,7 +67,7 @@ struct PolicyExplanationTests {
                 decided by   no entry grants or revokes READ to the subject at this path or above it
 
                 below the resource
-                  depth 5   grant   thing:/features/motor/properties/rpm  'E0'
+                  depth 5  grant   thing:/features/motor/properties/rpm  'E0'
 
                 """),
         Case(
@@ -82,8 +82,8 @@ struct PolicyExplanationTests {
                              that says otherwise is as deep, and the deepest wins
 
                 at the resource and above it
-                  depth 5   revoke  thing:/features/motor/properties/cfg  'E0'
-                  depth 1   grant   thing:/                               'E0'
+                  depth 5  revoke  thing:/features/motor/properties/cfg  'E0'
+                  depth 1  grant   thing:/                               'E0'
 
                 """),
         Case(
@@ -110,11 +110,11 @@ struct PolicyExplanationTests {
                              is as deep, and the deepest wins
 
                 at the resource and above it
-                  depth 2   revoke  thing:/features        'E0'
-                  depth 1   grant   thing:/                'E0'
+                  depth 2  revoke  thing:/features        'E0'
+                  depth 1  grant   thing:/                'E0'
 
                 below the resource
-                  depth 3   grant   thing:/features/valve  'E0'
+                  depth 3  grant   thing:/features/valve  'E0'
 
                 """),
         Case(
@@ -129,8 +129,8 @@ struct PolicyExplanationTests {
                              equal depth the revoke wins
 
                 at the resource and above it
-                  depth 2   revoke  thing:/attributes  'E1'
-                  depth 2   grant   thing:/attributes  'E0'
+                  depth 2  revoke  thing:/attributes  'E1'
+                  depth 2  grant   thing:/attributes  'E0'
 
                 """),
         Case(
@@ -147,9 +147,9 @@ struct PolicyExplanationTests {
                              otherwise is as deep, and the deepest wins
 
                 at the resource and above it
-                  depth 3   grant   thing:/attributes/site  'E2', for g:staff
-                  depth 2   revoke  thing:/attributes       'E1', for u:ann
-                  depth 1   grant   thing:/                 'E0', for g:staff
+                  depth 3  grant   thing:/attributes/site  'E2', for g:staff
+                  depth 2  revoke  thing:/attributes       'E1', for u:ann
+                  depth 1  grant   thing:/                 'E0', for g:staff
 
                 """),
         Case(
@@ -295,13 +295,13 @@ struct PolicyExplanationTests {
         #expect(
             try explain("thing:/features/motor", .write).text == """
                 u:eve may WRITE thing:/features/motor of acme:pump-7, but not everything below it.
-                A change of the whole is refused with 403; parts can be changed, and merges that touch only those.
+                A change of the whole is refused with 403; a merge that touches only allowed parts is not.
 
                 decided by   entry 'op' (by reference to 'op' of t:roles) grants WRITE on thing:/features/motor to
                              u:eve; no other statement reaches the resource
 
                 below the resource
-                  depth 5   revoke  thing:/features/motor/properties/cfg  'op' (by reference to 'op' of t:roles)
+                  depth 5  revoke  thing:/features/motor/properties/cfg  'op' (by reference to 'op' of t:roles)
 
                 does not count
                   entry 'op' of t:roles (imported): it has no subjects
@@ -321,7 +321,8 @@ struct PolicyExplanationTests {
             """#)
         let policy = try Self.policy(#"{"policyId":"acme.eu:p","entries":{}}"#)
         let roots = try #require(NamespaceRoots([("acme.*", [root.id])]))
-        #expect(roots.roots(of: try PolicyID("acme:p")).isEmpty)
+        let other = try PolicyID("acme:p")
+        #expect(roots.roots(of: other).isEmpty)
         let resolved = try Self.resolved(policy, roots: roots.roots(of: policy.id), [root])
         let question = try Self.ask(["u:audit"], "thing:/", thing: "acme.eu:x")
         #expect(
@@ -343,13 +344,40 @@ struct PolicyExplanationTests {
             entries: [
                 .init(entry, origin: .imported(way), sourceLabel: "driver"),
                 .init(entry, origin: .namespaceRoot(way), sourceLabel: "driver"),
-            ])
+            ], passedOver: [way])
         let explanation = PolicyExplanation(
             try Self.ask(["u:a"], "thing:/"), under: resolved, missing: [try PolicyID("x:gone")])
         #expect(explanation.text.contains("'driver' of t:roles (imported through f:west)"))
         #expect(explanation.text.contains("'driver' of t:roles (by the namespace root f:west)"))
         #expect(explanation.text.contains("policy x:gone: it is imported or a namespace root, but does not exist"))
+        #expect(explanation.text.contains("import f:west → t:roles: nested too deep"))
         #expect(PolicyExplanation(json: try #require(explanation.json.object)) == explanation)
+    }
+
+    @Test("a transitive template is told with the reference of the imported entry (A.13 case 21)")
+    func transitive() throws {
+        let roles = try Self.policy(
+            #"""
+            {"policyId":"t:roles","entries":{"driver":{"resources":{"thing:/":{"grant":["READ"]}}}}}
+            """#)
+        let west = try Self.policy(
+            #"""
+            {"policyId":"f:west","imports":{"t:roles":{}},"entries":{"driver":{"subjects":{"u:alice":{"type":"t"}},\#
+            "references":[{"import":"t:roles","entry":"driver"}]}}}
+            """#)
+        func explain(_ policyImport: String) throws -> PolicyExplanation {
+            let truck = try Self.policy(#"{"policyId":"v:truck","imports":{"f:west":\#(policyImport)},"entries":{}}"#)
+            let resolved = try Self.resolved(truck, [roles, west])
+            return PolicyExplanation(try Self.ask(["u:alice"], "thing:/"), under: resolved)
+        }
+        let without = try explain("{}")
+        #expect(without.verdict == .denied)
+        #expect(without.text.contains("entry 'driver' of f:west (imported): it has no resources"))
+        let with = try explain(#"{"transitiveImports":["t:roles"]}"#)
+        #expect(with.verdict == .unrestricted)
+        #expect(
+            with.text.contains("'driver' of f:west (imported, by reference to 'driver' of t:roles) grants READ"),
+            "\(with.text)")
     }
 
     // MARK: Questions

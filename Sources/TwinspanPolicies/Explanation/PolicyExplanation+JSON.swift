@@ -4,7 +4,7 @@ import TwinspanProtocol
 
 extension PolicyExplanation {
     /// `{"summary", "verdict", "allowed", "question", "decidedBy", "why", "statements", "below", "leftOut",
-    /// "unknownSubjects", "missingPolicies"}`.
+    /// "unknownSubjects", "missingPolicies", "passedOver"}`.
     public var json: JSONValue {
         [
             "summary": .string(summary), "verdict": .string(verdict.rawValue), "allowed": .bool(isAllowed),
@@ -13,8 +13,11 @@ extension PolicyExplanation {
             "statements": .array(statements.map(\.json)), "below": .array(below.map(\.json)),
             "leftOut": .array(omissions.map(\.json)),
             "unknownSubjects": .array(
-                unknownSubjects.map { ["subject": .string($0.id), "nearest": $0.nearest.map { .string($0) } ?? .null] }),
+                unknownSubjects.map { subject in
+                    ["subject": .string(subject.id), "nearest": subject.nearest.map { .string($0) } ?? .null]
+                }),
             "missingPolicies": .array(missingPolicies.map { .string($0.text) }),
+            "passedOver": .array(passedOver.map { way in .array(way.map { .string($0.text) }) }),
         ]
     }
 
@@ -42,7 +45,8 @@ extension PolicyExplanation {
                 guard let object = value.object, let id = object["subject"]?.string else { return nil }
                 return UnknownSubject(id: id, nearest: object["nearest"]?.string)
             }),
-            let missing = json["missingPolicies"]?.array?.all({ $0.string.flatMap(PolicyID.reading) })
+            let missing = json["missingPolicies"]?.array?.all({ $0.string.flatMap(PolicyID.reading) }),
+            let passedOver = json["passedOver"]?.array?.all({ $0.array?.all { $0.string.flatMap(PolicyID.reading) } })
         else { return nil }
         // A text that is no question gives nil, and so does one that is no thing's id.
         let thing = asked["thing"]?.string.flatMap { try? ThingID($0) }
@@ -53,7 +57,7 @@ extension PolicyExplanation {
         self.init(
             policy: policy, question: question, verdict: verdict, statements: above,
             reason: json["why"]?.string.flatMap(Reason.init(rawValue:)), below: below, omissions: omissions,
-            unknownSubjects: unknown, missingPolicies: missing)
+            unknownSubjects: unknown, missingPolicies: missing, passedOver: passedOver)
     }
 }
 

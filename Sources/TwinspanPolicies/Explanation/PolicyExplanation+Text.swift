@@ -85,9 +85,8 @@ extension PolicyExplanation {
         case (_, .read, .denied): "Requests for it get 404, as if it were not there."
         case (_, .read, _): "Requests and events show the parts that may be read."
         case (_, .write, .denied): "Changes of it are refused with 403."
-        case (.thing, .write, _):
-            "A change of the whole is refused with 403; parts can be changed, and merges that touch only those."
-        case (_, .write, _): "A change of the whole is refused with 403; parts can be changed."
+        case (_, .write, _):
+            "A change of the whole is refused with 403; a merge that touches only allowed parts is not."
         case (_, .execute, _): "Actions on the whole are refused with 403."
         }
     }
@@ -162,6 +161,9 @@ extension PolicyExplanation {
                 + (subject.nearest.map { "; did you mean \($0)?" } ?? "")
         }
         notes += missingPolicies.map { "policy \($0): it is imported or a namespace root, but does not exist" }
+        notes += passedOver.map { way in
+            "import \(way.map(\.text).joined(separator: " → ")): nested too deep, or one of too many, and not followed"
+        }
         let ordered = omissions.filter(\.namesCaller) + omissions.filter { !$0.namesCaller }
         for omission in ordered {
             guard case .otherNamespace(let patterns) = omission.reason else { continue }

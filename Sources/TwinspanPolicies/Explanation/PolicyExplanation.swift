@@ -91,6 +91,8 @@ public struct PolicyExplanation: Sendable, Equatable {
     public let unknownSubjects: [UnknownSubject]
     /// Policies that are imported, or roots of the namespace, but do not exist; they give nothing.
     public let missingPolicies: [PolicyID]
+    /// Imports that were not followed because they are nested too deep or too many, each with the way to it.
+    public let passedOver: [[PolicyID]]
 
     /// Whether the permission is granted at the resource.
     public var isAllowed: Bool { verdict == .unrestricted || verdict == .restricted }
@@ -120,12 +122,14 @@ public struct PolicyExplanation: Sendable, Equatable {
         self.init(
             policy: policy.id, question: question, verdict: verdict, statements: statements,
             reason: Self.reason(of: statements), below: below, omissions: collector.omissions,
-            unknownSubjects: Self.unknown(question.subjects, in: policy, nearest), missingPolicies: missing)
+            unknownSubjects: Self.unknown(question.subjects, in: policy, nearest), missingPolicies: missing,
+            passedOver: policy.passedOver)
     }
 
     init(
         policy: PolicyID, question: AccessQuestion, verdict: Verdict, statements: [Statement], reason: Reason?,
-        below: [Statement], omissions: [Omission], unknownSubjects: [UnknownSubject], missingPolicies: [PolicyID]
+        below: [Statement], omissions: [Omission], unknownSubjects: [UnknownSubject], missingPolicies: [PolicyID],
+        passedOver: [[PolicyID]]
     ) {
         self.policy = policy
         self.question = question
@@ -136,6 +140,7 @@ public struct PolicyExplanation: Sendable, Equatable {
         self.omissions = omissions
         self.unknownSubjects = unknownSubjects
         self.missingPolicies = missingPolicies
+        self.passedOver = passedOver
     }
 
     private static func reason(of statements: [Statement]) -> Reason? {

@@ -95,7 +95,7 @@ struct StatementCollector {
         _ subjects: [String]
     ) -> [PolicyEntry.Reference] {
         resolved.references.filter { reference in
-            guard let target = target(of: reference) else { return false }
+            guard let target = target(of: reference, in: resolved) else { return false }
             let givesResource = target.resources.contains { candidate in
                 candidate.key.hasSameBytes(as: resource.key)
                     && Self.effects(of: candidate, on: question.permission).contains(effect)
@@ -105,8 +105,11 @@ struct StatementCollector {
         }
     }
 
-    private func target(of reference: PolicyEntry.Reference) -> PolicyEntry? {
-        let label = reference.importedPolicy.map { "imported-\($0.text)-\(reference.entry)" } ?? reference.entry
+    /// What stands before the label of the entry stands before that of the entry it refers to as well.
+    private func target(of reference: PolicyEntry.Reference, in resolved: ResolvedPolicy.Entry) -> PolicyEntry? {
+        let prefix = resolved.entry.label.utf8.dropLast(resolved.sourceLabel.utf8.count)
+        let source = reference.importedPolicy.map { "imported-\($0)-" } ?? ""
+        let label = String(decoding: prefix, as: UTF8.self) + source + reference.entry
         return policy.entries.first { $0.entry.label.hasSameBytes(as: label) }?.entry
     }
 }

@@ -11,8 +11,8 @@ struct PoliciesCommand: ParsableCommand {
         abstract: "Explain what policies allow.",
         discussion: """
             Examples:
-              twinspan policy explain --thing plant:pump-7 --subject nginx:ditto --resource thing:/features
-              twinspan policy explain --policy policies/plant.yaml --subject nginx:ditto --permission WRITE
+              twinspan policy explain --thing plant:pump-7 --subject nginx:ditto
+              twinspan policy explain --policy policies/plant.yaml --subject group:staff
             """,
         subcommands: [Explain.self])
 }
@@ -33,10 +33,9 @@ extension PoliciesCommand {
                 there, or a service that does not answer.
 
                 Examples:
-                  twinspan policy explain --thing plant:pump-7 --subject nginx:ditto \
-                --resource thing:/features/motor/properties/rpm
-                  twinspan policy explain --policy policies/plant.yaml --policy-dir policies --thing plant:pump-7 \
-                --subject nginx:ditto --subject group:staff --permission WRITE
+                  twinspan policy explain --thing plant:pump-7 --subject nginx:ditto
+                  twinspan policy explain --policy policies/plant.yaml --policy-dir policies \\
+                      --subject group:staff --resource thing:/features --permission WRITE
                 """)
 
         @Option(name: .long, help: "The thing that is meant; in files it only gives the namespace.")
@@ -59,7 +58,9 @@ extension PoliciesCommand {
             help: ArgumentHelp("A subject of the caller; may be repeated, they count together.", valueName: "ID"))
         var subject: [String]
 
-        @Option(name: .long, help: ArgumentHelp("Where.", valueName: "type:/path"))
+        @Option(
+            name: .long, help: ArgumentHelp("The resource, its type thing, policy or message.", valueName: "type:/path")
+        )
         var resource = "thing:/"
 
         @Option(name: .long, help: "What: READ, WRITE or EXECUTE.")
