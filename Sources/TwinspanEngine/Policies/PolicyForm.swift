@@ -106,12 +106,31 @@ extension ResolvedPolicy {
 
 /// What a judgement under the lock of the policies has asked about them.
 struct PolicyInquiry {
-    /// What has to be loaded before anything can be said. When there is something, the error that the judgement has
-    /// thrown says nothing.
-    var missing: [PolicyID] = []
+    /// Every policy that was asked for, so that all of them can be in memory at once.
+    private(set) var asked: [PolicyID] = []
+    /// Whether some of them have to be loaded before anything can be said. The error that the judgement has thrown then
+    /// says nothing.
+    private(set) var isUnanswered = false
     /// The newest sequence the judgement depends on.
-    var sequence: Int64
+    private(set) var sequence: Int64
 
-    /// Thrown where something is missing; goes nowhere.
-    static var unanswered: TwinspanError { PolicyErrorTable.unavailable.error() }
+    init(sequence: Int64) {
+        self.sequence = sequence
+    }
+
+    /// Something that was found out depends on the sequence.
+    mutating func depend(on sequence: Int64) {
+        self.sequence = max(self.sequence, sequence)
+    }
+
+    mutating func ask(for id: PolicyID) {
+        asked.append(id)
+    }
+
+    /// Notes that policies have to be loaded, and returns what is to be thrown for that; it goes nowhere.
+    mutating func lacks(_ ids: [PolicyID]) -> TwinspanError {
+        asked += ids
+        isUnanswered = true
+        return PolicyErrorTable.unavailable.error()
+    }
 }

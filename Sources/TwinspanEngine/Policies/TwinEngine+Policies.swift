@@ -70,7 +70,7 @@ extension TwinEngine {
                 content.cache.update(slot: slot, to: after, sequence: sequence)
                 return .done(Outcome(result: .success(verdict.response), ticket: ticket(sequence)))
             } catch {
-                guard inquiry.missing.isEmpty else { return .needs([command.policyID] + inquiry.missing) }
+                if inquiry.isUnanswered { return .needs(inquiry.asked) }
                 return .done(failed(error, inquiry.sequence))
             }
         }

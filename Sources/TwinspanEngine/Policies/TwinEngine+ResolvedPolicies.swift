@@ -20,11 +20,11 @@ extension TwinEngine {
                     let resolved = try content.cache.resolve(policy, revision: 0, for: &inquiry).resolved
                     return Outcome(result: .success(resolved), ticket: ticket(inquiry.sequence))
                 } catch {
-                    return inquiry.missing.isEmpty ? failed(error, inquiry.sequence) : nil
+                    return inquiry.isUnanswered ? nil : failed(error, inquiry.sequence)
                 }
             }
             if let outcome { return outcome }
-            if let failure = load([id] + inquiry.missing) { return unavailable(failure, PolicyErrorTable.unavailable) }
+            if let failure = load(inquiry.asked) { return unavailable(failure, PolicyErrorTable.unavailable) }
         }
         return unavailable(.policiesTooLarge, PolicyErrorTable.unavailable)
     }

@@ -182,12 +182,11 @@ struct PolicyCache {
     mutating func enforcer(
         of id: PolicyID, for inquiry: inout PolicyInquiry
     ) throws(TwinspanError) -> PolicyEnforcer? {
+        inquiry.ask(for: id)
         switch knowledge(of: id) {
-        case .needs(let ids):
-            inquiry.missing += ids
-            throw PolicyInquiry.unanswered
+        case .needs(let ids): throw inquiry.lacks(ids)
         case .known(let enforcer, let sequence):
-            inquiry.sequence = max(inquiry.sequence, sequence)
+            inquiry.depend(on: sequence)
             return enforcer
         }
     }
@@ -211,19 +210,19 @@ struct PolicyCache {
 
     /// Whether the policies, and what they build on, are all there; throws otherwise, and `inquiry` names what is not.
     mutating func require(_ ids: [PolicyID], for inquiry: inout PolicyInquiry) throws(TwinspanError) {
+        var lacking: TwinspanError?
         for id in ids {
-            if case .needs(let missing) = knowledge(of: id) { inquiry.missing += missing }
+            inquiry.ask(for: id)
+            if case .needs(let missing) = knowledge(of: id) { lacking = inquiry.lacks(missing) }
         }
-        guard inquiry.missing.isEmpty else { throw PolicyInquiry.unanswered }
+        if let lacking { throw lacking }
     }
 
     /// A policy as it is written; nil when it does not exist.
     mutating func policy(_ id: PolicyID, for inquiry: inout PolicyInquiry) throws(TwinspanError) -> Policy? {
-        guard let source = source(of: id) else {
-            inquiry.missing.append(id)
-            throw PolicyInquiry.unanswered
-        }
-        inquiry.sequence = max(inquiry.sequence, source.sequence)
+        inquiry.ask(for: id)
+        guard let source = source(of: id) else { throw inquiry.lacks([id]) }
+        inquiry.depend(on: source.sequence)
         return source.policy
     }
 
@@ -235,11 +234,9 @@ struct PolicyCache {
             policy: policy, revision: revision, sequence: inquiry.sequence, stamp: newestMark,
             roots: hasRoots ? roots.roots(of: policy.id) : [])
         switch draft.compiled(source: { source(of: $0) }) {
-        case .needs(let ids):
-            inquiry.missing += ids
-            throw PolicyInquiry.unanswered
+        case .needs(let ids): throw inquiry.lacks(ids)
         case .made(let form, let resolved):
-            inquiry.sequence = form.sequence
+            inquiry.depend(on: form.sequence)
             return (resolved, form.enforcer)
         }
     }

@@ -20,7 +20,7 @@ public struct PolicyState: Sendable {
     public var text: JSONText?
     /// The compiled form of a policy that has neither imports nor references; nil for any other, and when there is no
     /// policy. Namespace roots may count beside it: only the shelf knows the enforcer that decides.
-    var ownEnforcer: PolicyEnforcer?
+    public internal(set) var ownEnforcer: PolicyEnforcer?
     /// The policy as others build on it, read when the first of them is compiled; nil before.
     var parsed: ParsedPolicy?
     /// What the shelf has compiled of this policy and those it builds on; nil when that has still to be done.

@@ -218,7 +218,7 @@ struct ThingCreation {
         guard let slot = cache.slot(of: policy.id) else { throw GeneralErrorTable.internalError.error() }
         let entry = cache[slot]
         let state = entry.state
-        inquiry.sequence = max(inquiry.sequence, entry.sequence)
+        inquiry.depend(on: entry.sequence)
         guard state.text == nil else {
             throw ThingErrorTable.notCreatable.error(
                 "The thing '\(command.thingID)' cannot be created: its policy '\(policy.id)' exists already.")

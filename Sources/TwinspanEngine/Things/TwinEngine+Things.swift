@@ -158,7 +158,7 @@ extension TwinEngine {
                     verdict = try creation.verdict(
                         after: entry.state, &shelf.cache, &inquiry, context: context, settings: settings, now: now)
                 } catch {
-                    guard inquiry.missing.isEmpty else { return .needsPolicies(needed + inquiry.missing) }
+                    if inquiry.isUnanswered { return .needsPolicies(needed + inquiry.asked) }
                     throw error
                 }
                 guard let event = verdict.thing.event, let after = verdict.thing.after else {
