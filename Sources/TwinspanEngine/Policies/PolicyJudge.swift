@@ -15,8 +15,8 @@ struct PolicyJudge {
     /// Decides under the policy as it is, with everything it builds on; nil when there is none.
     let enforcer: PolicyEnforcer?
     let context: AuthorizationContext
-    let limits: TwinLimits
     let access: AccessSettings
+    let limits: TwinLimits
     let now: Timestamp
 
     private var command: PolicyCommand { prepared.command }
@@ -29,6 +29,7 @@ struct PolicyJudge {
             guard resource.kind == .policy, command.action == .create || command.action == .modify else {
                 throw .notFound(.root, of: command.policyID)
             }
+            try access.creation.check(command.policyID, creator: context)
             try checkPreconditions(nil)
             return try change(.created, prepared.value, status: 201, &cache, &inquiry)
         }

@@ -2,6 +2,13 @@
 import Synchronization
 public import TwinspanProtocol
 
+/// What a change of a policy comes to.
+enum PolicyJudgement {
+    case done(Outcome<PolicyResponse>)
+    /// These have to be loaded first, all at once.
+    case needs([PolicyID])
+}
+
 extension TwinEngine {
     /// Judges a policy command and queues its change. May read from the store.
     public func execute(
@@ -9,7 +16,8 @@ extension TwinEngine {
     ) -> Outcome<PolicyResponse> {
         let now = clock.now
         do throws(TwinspanError) {
-            let prepared = try PreparedPolicyCommand(command, now: now, limits: settings.limits)
+            let prepared = try PreparedPolicyCommand(
+                command, caller: context, now: now, limits: settings.limits)
             for _ in 0..<Self.loadRounds {
                 switch judge(prepared, as: context, origin: origin, now: now) {
                 case .done(let outcome): return outcome
@@ -30,7 +38,8 @@ extension TwinEngine {
     ) -> Outcome<PolicyResponse>? {
         let now = clock.now
         do throws(TwinspanError) {
-            let prepared = try PreparedPolicyCommand(command, now: now, limits: settings.limits)
+            let prepared = try PreparedPolicyCommand(
+                command, caller: context, now: now, limits: settings.limits)
             guard case .done(let outcome) = judge(prepared, as: context, origin: origin, now: now) else { return nil }
             return outcome
         } catch {
@@ -38,15 +47,9 @@ extension TwinEngine {
         }
     }
 
-    private enum Judgement {
-        case done(Outcome<PolicyResponse>)
-        /// These have to be loaded first, all at once.
-        case needs([PolicyID])
-    }
-
     private func judge(
         _ prepared: PreparedPolicyCommand, as context: AuthorizationContext, origin: ConnectionID?, now: Timestamp
-    ) -> Judgement {
+    ) -> PolicyJudgement {
         let command = prepared.command
         return policies.content.withLock { content in
             guard content.isOpen else { return .done(refusedWhileClosed(PolicyErrorTable.unavailable)) }
@@ -57,7 +60,7 @@ extension TwinEngine {
                 let judge = PolicyJudge(
                     prepared: prepared, state: entry.state,
                     enforcer: try content.cache.enforcer(of: command.policyID, for: &inquiry), context: context,
-                    limits: settings.limits, access: settings.access, now: now)
+                    access: settings.access, limits: settings.limits, now: now)
                 let verdict = try judge.verdict(&content.cache, &inquiry)
                 guard let event = verdict.event, let after = verdict.after else {
                     return .done(Outcome(result: .success(verdict.response), ticket: ticket(inquiry.sequence)))
@@ -70,8 +73,7 @@ extension TwinEngine {
                 content.cache.update(slot: slot, to: after, sequence: sequence)
                 return .done(Outcome(result: .success(verdict.response), ticket: ticket(sequence)))
             } catch {
-                if inquiry.isUnanswered { return .needs(inquiry.asked) }
-                return .done(failed(error, inquiry.sequence))
+                return inquiry.isUnanswered ? .needs(inquiry.asked) : .done(failed(error, inquiry.sequence))
             }
         }
     }

@@ -100,7 +100,7 @@ struct ThingCreation {
             enforcer = try readable(id, context, &cache, &inquiry)
         case .inline(let id, let json):
             policyID = id
-            let policy = try inlinePolicy(json, id: id, settings: settings, now: now)
+            let policy = try inlinePolicy(json, id: id, context, settings: settings, now: now)
             made = try make(policy, &cache, &inquiry, limits: settings.limits, now: now)
             enforcer = try ownable(policy, made, context, &cache, &inquiry)
         case .copy(let source, let id):
@@ -175,11 +175,13 @@ struct ThingCreation {
         return enforcer
     }
 
-    /// The policy that is given with the thing. Its expiries are rounded up as those of any policy that is written.
+    /// The policy that is given with the thing. Its placeholders are replaced and its expiries rounded up as those of
+    /// any policy that is written.
     private func inlinePolicy(
-        _ json: JSONValue, id: PolicyID, settings: EngineSettings, now: Timestamp
+        _ json: JSONValue, id: PolicyID, _ creator: AuthorizationContext, settings: EngineSettings, now: Timestamp
     ) throws(TwinspanError) -> Policy {
         var rounded = json
+        try SubjectPlaceholders.resolve(in: &rounded, of: .policy, caller: creator)
         let earliest = SubjectExpiry.roundUp(in: &rounded, of: .policy)
         let policy = try parsed(rounded, id: id, settings: settings)
         if let earliest, earliest.instant.milliseconds < now.milliseconds {
