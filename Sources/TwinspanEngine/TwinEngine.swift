@@ -87,7 +87,8 @@ public final class TwinEngine: Sendable {
         live = LiveChannel(clock: clock, limits: settings.limits, metrics: metrics)
         let shardBytes = max(settings.cacheBytes / settings.shards, 64 << 10)
         shards = (0..<settings.shards).map { _ in ThingShard(byteCapacity: shardBytes) }
-        policies = PolicyShelf(byteCapacity: max(settings.cacheBytes / 8, 1 << 20))
+        policies = PolicyShelf(
+            byteCapacity: max(settings.cacheBytes / 8, 1 << 20), roots: settings.access.namespaceRoots, gate: gate)
     }
 
     /// Whether the engine takes commands, and if not, why.
