@@ -105,7 +105,8 @@ final class TwinResponder: HTTPResponder {
                 correlationID: reply.correlationID)
             switch found {
             case .thing(let thing): return try await things.respond(to: apiRequest, thing, reply)
-            case .policy(let id): return try await policies.respond(to: apiRequest, id: id, reply)
+            case .policy(let policy):
+                return try await policies.respond(to: apiRequest, policy, reply) { correlationIDs.next() }
             case .things where request.method == .post:
                 return try await things.create(apiRequest, id: correlationIDs.next(), reply)
             case .things: return try await things.retrieve(apiRequest, reply)
