@@ -17,8 +17,12 @@ struct PreparedPolicyCommand {
     /// `policy-view: resolved` on a retrieve of the whole policy.
     let isResolvedView: Bool
 
-    /// Throws what is wrong with the path, the headers and the value.
-    init(_ command: PolicyCommand, now: Timestamp, limits: TwinLimits) throws(TwinspanError) {
+    /// Throws what is wrong with the path, the headers and the value. `caller` stands in the place of placeholders of
+    /// subject ids; without one they are checked only.
+    init(
+        _ given: PolicyCommand, caller: AuthorizationContext?, now: Timestamp, limits: TwinLimits
+    ) throws(TwinspanError) {
+        let command = try SubjectPlaceholders.resolve(pathOf: given, caller: caller)
         self.command = command
         let resource = command.resource
         guard resource.offers(command.action) else {
@@ -36,6 +40,7 @@ struct PreparedPolicyCommand {
             return
         }
         guard var json = command.value?.value else { throw .jsonInvalid("The value of the command is missing.") }
+        try SubjectPlaceholders.resolve(in: &json, of: resource.kind, caller: caller)
         let earliest = SubjectExpiry.roundUp(in: &json, of: resource.kind)
         expired = earliest.flatMap { $0.instant.milliseconds < now.milliseconds ? $0 : nil }
         guard resource.kind == .policy else {

@@ -125,7 +125,8 @@ struct PolicySeedReading {
     /// The policy with expiries rounded up as they are stored, and without subjects whose expiry has passed.
     private mutating func withoutExpired(_ json: JSONValue, now: Timestamp) -> JSONValue {
         var json = json
-        guard let earliest = SubjectExpiry.roundUp(in: &json, of: .policy),
+        guard
+            let earliest = SubjectExpiry.roundUp(in: &json, of: .policy, granularity: access.expiryGranularity),
             earliest.instant.milliseconds < now.milliseconds
         else { return json }
         for (label, entry) in json.object?["entries"]?.object?.members ?? [] {

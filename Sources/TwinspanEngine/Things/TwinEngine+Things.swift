@@ -141,6 +141,7 @@ extension TwinEngine {
         var dependsOn = entry.sequence
         do throws(TwinspanError) {
             var creation = try ThingCreation(command, request)
+            try settings.access.creation.check(creation, creator: context)
             if let reference = creation.resolve(request.referred, epoch: gate.epoch) {
                 return .needsReference(reference)
             }
@@ -155,7 +156,8 @@ extension TwinEngine {
                         dependsOn = max(dependsOn, known.sequence)
                         return known.state
                     },
-                    context: context, limits: settings.limits, now: now)
+                    context: context, limits: settings.limits, preventsLockout: settings.access.preventsLockout,
+                    now: now)
                 guard let event = verdict.thing.event, let after = verdict.thing.after else {
                     return .done(failed(GeneralErrorTable.internalError.error(), dependsOn))
                 }

@@ -35,6 +35,7 @@ enum Route: Sendable, Equatable {
     case things
     case thing(ThingRoute)
     case policy(PolicyRoute)
+    case whoAmI, checkPermissions
 
     /// The first two segments are `api` and `2`. Throws 404 for a path that addresses nothing.
     init(_ target: RequestTarget) throws(TwinspanError) {
@@ -46,6 +47,10 @@ enum Route: Sendable, Equatable {
             self = .thing(try ThingRoute(target, from: 3))
         } else if target.isSegment(2, "policies") {
             self = .policy(try PolicyRoute(target, from: 3))
+        } else if target.isSegment(2, "whoami"), target.isAtEnd(3) {
+            self = .whoAmI
+        } else if target.isSegment(2, "checkPermissions"), target.isAtEnd(3) {
+            self = .checkPermissions
         } else {
             throw HTTPErrors.routeNotFound
         }
@@ -66,6 +71,8 @@ enum Route: Sendable, Equatable {
         case .things: [.get, .post]
         case .thing(let route): route.methods
         case .policy(let route): route.methods
+        case .whoAmI: [.get]
+        case .checkPermissions: [.post]
         }
     }
 }
