@@ -126,7 +126,9 @@ struct PolicySeedReading {
     private mutating func withoutExpired(_ json: JSONValue, now: Timestamp) -> JSONValue {
         var json = json
         guard
-            let earliest = SubjectExpiry.roundUp(in: &json, of: .policy, granularity: access.expiryGranularity),
+            let earliest = SubjectExpiry.roundUp(
+                in: &json, of: .policy, granularity: access.expiryGranularity,
+                announcements: access.announcements.granularity),
             earliest.instant.milliseconds < now.milliseconds
         else { return json }
         for (label, entry) in json.object?["entries"]?.object?.members ?? [] {
