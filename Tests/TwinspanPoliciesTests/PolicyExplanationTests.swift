@@ -423,30 +423,63 @@ struct PolicyExplanationTests {
         let seed = PolicyEnforcerRandomTests.seed
         var random = RandomPolicies(generator: SeededGenerator(seed: seed))
         var verdicts: [PolicyExplanation.Verdict: Int] = [:]
-        for number in 0..<8_000 {
-            let policy = try random.policy()
-            let (subjects, type, permission) = (random.subjects(), random.type(), random.permission())
-            let (namespace, path) = (random.namespace(), JSONPointer(segments: random.path()))
-            let enforcer = PolicyEnforcer(policy, revision: 1)
-            let caller = AuthorizationContext(subjects)
-            let explanation = PolicyExplanation(
-                AccessQuestion(
-                    subjects: subjects, permission: permission, type: type, path: path, namespace: namespace),
-                under: try Self.resolved(policy))
-            let isAllowed = enforcer.isAllowed(permission, type, path, subjects: caller, namespace: namespace)
-            let isUnrestricted = enforcer.isUnrestricted(permission, type, path, subjects: caller, namespace: namespace)
-            let isPartial = enforcer.isPartial(permission, type, path, subjects: caller, namespace: namespace)
-            let expected: PolicyExplanation.Verdict =
-                isUnrestricted ? .unrestricted : isAllowed ? .restricted : isPartial ? .partial : .denied
-            verdicts[expected, default: 0] += 1
-            let question = "seed \(seed), policy \(number): \(permission) \(type):\(path) \(subjects) in \(policy.json)"
-            try #require(explanation.verdict == expected, "\(question)")
-            try #require(explanation.isAllowed == isAllowed, "\(question)")
-            if number < 500 {
-                try #require(PolicyExplanation(json: try #require(explanation.json.object)) == explanation)
+        var number = 0
+        while number < 8_000 {
+            for policy in try random.world().resolved() {
+                number += 1
+                let (subjects, type, permission) = (random.subjects(), random.type(), random.permission())
+                let (namespace, path) = (random.namespace(), JSONPointer(segments: random.path()))
+                let caller = AuthorizationContext(subjects)
+                let explanation = PolicyExplanation(
+                    AccessQuestion(
+                        subjects: subjects, permission: permission, type: type, path: path, namespace: namespace),
+                    under: policy)
+                let expected = Self.verdict(
+                    PolicyEnforcer(policy, revision: 1), permission, type, path, caller, namespace)
+                verdicts[expected, default: 0] += 1
+                let question = "seed \(seed), policy \(number): \(permission) \(type):\(path) \(subjects)"
+                try #require(explanation.verdict == expected, "\(question) in \(policy)")
+                try #require(
+                    explanation.isAllowed == (expected == .unrestricted || expected == .restricted), "\(question)")
+                if number < 500 {
+                    try #require(PolicyExplanation(json: try #require(explanation.json.object)) == explanation)
+                }
             }
         }
         // The comparison is worth something only if all of them occur.
         #expect(PolicyExplanation.Verdict.allCases.allSatisfy { verdicts[$0, default: 0] > 8 }, "\(verdicts)")
+    }
+
+    /// The verdict in the words of the enforcer.
+    private static func verdict(
+        _ enforcer: PolicyEnforcer, _ permission: Permission, _ type: PolicyResourceType, _ path: JSONPointer,
+        _ caller: AuthorizationContext, _ namespace: String
+    ) -> PolicyExplanation.Verdict {
+        if enforcer.isUnrestricted(permission, type, path, subjects: caller, namespace: namespace) {
+            return .unrestricted
+        }
+        if enforcer.isAllowed(permission, type, path, subjects: caller, namespace: namespace) { return .restricted }
+        let isPartial = enforcer.isPartial(permission, type, path, subjects: caller, namespace: namespace)
+        return isPartial ? .partial : .denied
+    }
+}
+
+extension PlainResolver {
+    /// The real policies of the world, really resolved.
+    fileprivate func resolved() throws -> [ResolvedPolicy] {
+        var known: [PolicyID: Policy] = [:]
+        for plain in policies.values {
+            let policy = try Policy.parse(plain.json, id: nil, limits: PolicyLimits(sizeBytes: 0, imports: 0))
+            known[policy.id] = policy
+        }
+        let rules = try roots.map { ($0.pattern, try $0.policies.map { try PolicyID($0) }) }
+        let roots = try #require(NamespaceRoots(rules))
+        return known.values.sorted { $0.id < $1.id }.compactMap { policy in
+            let resolution = policy.resolved(roots: roots.roots(of: policy.id)) { id in
+                known[id].map(PolicyLookup.found) ?? .absent
+            }
+            guard case .resolved(let resolved) = resolution else { return nil }
+            return resolved
+        }
     }
 }

@@ -96,16 +96,18 @@ struct PreparedTokenIntegration {
     private static func subject(
         _ command: TokenIntegration, _ token: TokenIntegration.Token, _ access: AccessSettings, _ now: Timestamp
     ) throws(TwinspanError) -> JSONValue {
-        guard let expiry = SubjectExpiry(token.expiry.iso8601)?.roundedUp, expiry.instant >= now else {
-            throw .subjectExpired(token.expiry.iso8601)
-        }
         var object: JSONObject = [
             "type": .string("added via action <\(command.action.rawValue)> at \(now.iso8601)"),
-            "expiry": .string(expiry.text),
+            "expiry": .string(token.expiry.iso8601),
         ]
         if let announcement = command.announcement { object["announcement"] = announcement }
+        var value = JSONValue.object(object)
+        let expiry = SubjectExpiry.roundUp(
+            in: &value, of: .subject, granularity: access.expiryGranularity,
+            announcements: access.announcements.granularity)
+        guard let expiry, expiry.instant >= now else { throw .subjectExpired(token.expiry.iso8601) }
         // Read as any other subject, under an id that is legal: the real ones are checked where they are made.
-        return try PolicySubject.parse(id: "token:integration", .object(object)).json
+        return try PolicySubject.parse(id: "token:integration", value).json
     }
 
     /// The subjects of the token for an entry, each once. Throws `placeholder:unresolved`,
