@@ -47,10 +47,13 @@ final class TwinspanService: Sendable {
             throw ExitCode(1)
         }
         let fleet = try fleet(engine: engine, clock: clock)
+        let seedKeeper = self.seedKeeper(engine: engine)
         let reloader = ConnectionReloader(
-            paths: connectionPaths, scripts: configuration.mappers.paths.first, hosts: configuration.hosts,
-            fleet: fleet, logger: logger, grace: Self.grace)
-        guard let connections = reloader.loadAtStart() else {
+            paths: configuration.connections.present, scripts: configuration.mappers.paths.first,
+            hosts: configuration.hosts, fleet: fleet, seeds: seedKeeper, logger: logger, grace: Self.grace)
+        // All files are read before anything is written, so that all their problems are told at once.
+        let seeds = seedKeeper.readAtStart()
+        guard let connections = reloader.loadAtStart(), let seeds, seedKeeper.applyAtStart(seeds) else {
             engine.stop()
             throw ExitCode(1)
         }
@@ -74,7 +77,9 @@ final class TwinspanService: Sendable {
         ProcessSignals.install { signal in
             switch signal {
             case .terminate: end.request()
-            case .reload: reloader.reload(because: "SIGHUP")
+            case .reload:
+                seedKeeper.reload(because: "SIGHUP")
+                reloader.reload(because: "SIGHUP")
             }
         }
         // Only a process that has its port may take over the sessions at the brokers.
@@ -93,6 +98,13 @@ final class TwinspanService: Sendable {
         engine.stop()
         try report(httpFailure)
         logger.info("ended")
+    }
+
+    /// Policies and things of files.
+    private func seedKeeper(engine: TwinEngine) -> SeedKeeper {
+        SeedKeeper(
+            policies: configuration.policies, things: configuration.things, engine: engine, settings: engineSettings,
+            logger: logger)
     }
 
     /// All connections; those made over HTTP are read from the store, and start with those of the files.
@@ -225,12 +237,6 @@ final class TwinspanService: Sendable {
             deadLetters: DeadLetterRetention(
                 bytes: Int64(configuration.deadLetters.bytes), age: configuration.deadLetters.maxAge),
             access: AccessSettings(configuration.access))
-    }
-
-    /// Default directories that do not exist are no error; what was named must exist.
-    private var connectionPaths: [String] {
-        let paths = configuration.connections
-        return paths.isDefault ? paths.paths.filter { access($0, R_OK) == 0 } : paths.paths
     }
 
     private func limitMemoryArenas() {
