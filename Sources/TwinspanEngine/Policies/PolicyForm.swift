@@ -94,7 +94,7 @@ struct PolicyDraft {
 }
 
 extension ResolvedPolicy {
-    /// About what its enforcer takes: names and nodes, measured on policies of 1 to 50 entries.
+    /// An estimate of what its enforcer takes: names and nodes.
     fileprivate var compiledBytes: Int {
         entries.reduce(0) { sum, entry in
             let subjects = entry.entry.subjects.reduce(0) { $0 + $1.id.utf8.count + 96 }

@@ -146,7 +146,7 @@ extension TwinEngine {
         case written(Int64)
         case leftAlone
         case needsThing(ThingID)
-        case needsPolicy(PolicyID)
+        case needsPolicies([PolicyID])
         case needsRoom
     }
 
@@ -157,7 +157,7 @@ extension TwinEngine {
             case .written: return true
             case .leftAlone: return false
             case .needsThing(let id): try loaded(load(id), ThingErrorTable.unavailable)
-            case .needsPolicy(let id): try loaded(load(id), PolicyErrorTable.unavailable)
+            case .needsPolicies(let ids): try loaded(load(ids), PolicyErrorTable.unavailable)
             case .needsRoom: try settle(queue.newestSequence)
             }
         }
@@ -178,7 +178,7 @@ extension TwinEngine {
         let now = clock.now
         return try policies.content.withLock { content throws(TwinspanError) -> Attempt in
             guard content.isOpen else { throw PolicyErrorTable.unavailable.error() }
-            guard let slot = content.cache.slot(of: seed.id) else { return .needsPolicy(seed.id) }
+            guard let slot = content.cache.slot(of: seed.id) else { return .needsPolicies([seed.id]) }
             let state = content.cache[slot].state
             if let text = state.text {
                 guard seed.isAlwaysApplied, text != seed.text, text.value != seed.text.value else {
@@ -207,8 +207,12 @@ extension TwinEngine {
                 let hasMetadata = seed.metadata.map { ($0.value.object ?? JSONObject()) == metadata(of: state) } ?? true
                 guard seed.isAlwaysApplied, !isSame || !hasMetadata else { return .leftAlone }
             }
-            guard let policy = policies.loaded(seed.policyID) else { return .needsPolicy(seed.policyID) }
-            guard let enforcer = policy.enforcer else { throw Self.policyMissing(seed) }
+            let enforcer: PolicyEnforcer
+            switch policies.loaded(seed.policyID) {
+            case .needs(let ids): return .needsPolicies(ids)
+            case .known(let known?, _): enforcer = known
+            case .known(.none, _): throw Self.policyMissing(seed)
+            }
             if try !hasRoom() { return .needsRoom }
             let event = ThingEvent(
                 thingID: seed.id, action: state.text == nil ? .created : .modified, path: .root, value: seed.text,
