@@ -19,6 +19,11 @@ public struct PolicyState: Sendable {
     public var text: JSONText?
     /// The compiled form; nil when there is no policy.
     public var enforcer: PolicyEnforcer?
+    /// Not later than the first moment at which a subject has to be announced or removed, but for what settings add to
+    /// it (`WatchedSubject.slack`); nil when no subject expires.
+    public private(set) var due: Timestamp?
+    /// Whether a subject wants to be told of its removal.
+    private(set) var announcesRemovals = false
 
     /// Makes a state and compiles the policy. Throws when the stored text is not a policy.
     public init(
@@ -28,10 +33,20 @@ public struct PolicyState: Sendable {
         self.created = created
         self.modified = modified
         self.text = text
-        enforcer = try text.map { text throws(TwinspanError) in
-            PolicyEnforcer(try Policy.parse(text.value, id: id, limits: .structure), revision: revision)
+        let policy = try text.map { text throws(TwinspanError) in
+            try Policy.parse(text.value, id: id, limits: .structure)
         }
+        enforcer = policy.map { PolicyEnforcer($0, revision: revision) }
+        if let policy { note(policy) }
     }
+
+    private mutating func note(_ policy: Policy) {
+        due = WatchedSubject.firstDue(in: policy)
+        announcesRemovals = WatchedSubject.announcesRemovals(policy)
+    }
+
+    /// Whether changes of its subjects concern the watch over subjects.
+    var isWatched: Bool { due != nil || announcesRemovals }
 
     private init() {
         revision = 0
@@ -49,5 +64,6 @@ public struct PolicyState: Sendable {
         modified = event.timestamp
         self.text = text
         enforcer = policy.map { PolicyEnforcer($0, revision: event.revision) }
+        if let policy { note(policy) }
     }
 }
