@@ -166,7 +166,9 @@ extension TwinEngine {
             // Whatever an earlier subject of the same name was told.
             if turn.courses[id]?[subject.key]?.removedAt != nil { turn.courses[id]?[subject.key] = nil }
             let record = StoredAnnouncement(policyID: id, subject: subject.key)
-            if stored.contains(where: { $0.subject == subject.key }) { errands.records.append(.announcementRemove(record)) }
+            if stored.contains(where: { $0.subject == subject.key }) {
+                errands.records.append(.announcementRemove(record))
+            }
         }
         for subject in gone {
             let course = turn.courses[id]?.removeValue(forKey: subject.key)

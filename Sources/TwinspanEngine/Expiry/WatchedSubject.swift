@@ -32,7 +32,8 @@ struct AnnouncementTerms: Sendable, Equatable {
         self.labels = labels
         let longest = Self.milliseconds(settings.longestWait)
         timeout = max(min(SpanText.milliseconds(announcement.acknowledgementTimeout) ?? longest, longest), 1)
-        spread = SpanText.milliseconds(announcement.randomizationInterval)
+        spread =
+            SpanText.milliseconds(announcement.randomizationInterval)
             ?? Self.milliseconds(settings.randomizationInterval)
     }
 
