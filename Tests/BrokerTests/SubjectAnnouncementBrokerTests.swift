@@ -60,7 +60,7 @@ struct SubjectAnnouncementBrokerTests {
                 {"connectionType":"mqtt","connectionStatus":"open","uri":"tcp://127.0.0.1:\#(port)",
                  "sources":[{"addresses":["in/#"],"qos":1,"authorizationContext":["test:guest"],
                              "declaredAcks":["subjects:seen"],"replyTarget":{"enabled":false}}],
-                 "targets":[{"address":"told/{{ policy:name }}/{{ topic:subject }}","qos":1\#(issued),
+                 "targets":[{"address":"told/{{ entity:name }}/{{ topic:subject }}","qos":1\#(issued),
                              "topics":["_/_/policies/announcements"],"authorizationContext":["test:guest"]}]}
                 """#
             return try ConnectionJSON.read(try JSONValue.parse(text), id: try ConnectionID("subjects"))

@@ -56,10 +56,8 @@ struct SubjectAnnouncementTests {
         first.clock.setNow(Self.eleven - Self.minute)
         _ = try first.heard(1, by: before)
         first.settle()
-        let directory = isKilled ? try copyAfterKill(of: first.directory) : first.directory
-        first.rig.engine.stop()
-        let second = try SubjectFixture(directory: directory, clock: first.clock)
-        let after = second.listen()
+        let second = try first.restarted(killed: isKilled)
+        let after = second.listenAgain()
         first.clock.setNow(Self.eleven)
         try second.tend(until: "the guest is gone") { try second.guests().isEmpty }
         second.settle()
@@ -113,10 +111,12 @@ struct SubjectAnnouncementTests {
         first.settle()
         let killed = try copyAfterKill(of: first.directory)
         first.rig.engine.stop()
-        for directory in [first.directory, killed] {
+        for directory in [nil, killed] {
             first.clock.setNow(Self.eleven - 9 * Self.minute)
-            let second = try SubjectFixture(directory: directory, clock: first.clock)
-            let after = second.listen()
+            let second = try SubjectFixture(
+                directory: directory ?? first.directory, store: directory == nil ? first.rig.store : nil,
+                clock: first.clock)
+            let after = second.listenAgain()
             try second.declare()
             let again = try second.heard(1, by: after)
             #expect(again.map(\.policyID.text) == ["n:unseen"])
@@ -139,7 +139,7 @@ struct SubjectAnnouncementTests {
         let second: SubjectFixture
         first.clock.setNow(Self.eleven + Self.minute)
         second = try first.restarted()
-        let guest = second.listen()
+        let guest = second.listenAgain()
         try second.declare()
         let announcement = try second.heard(1, by: guest)[0]
         #expect(announcement.deleteAt.milliseconds == Self.eleven)
@@ -294,14 +294,14 @@ struct SubjectAnnouncementTests {
         let killed = try copyAfterKill(of: first.directory)
         first.clock.advance(by: .seconds(60))
         let second = try SubjectFixture(directory: killed, clock: first.clock)
-        let after = second.listen()
+        let after = second.listenAgain()
         try second.declare()
         let again = try second.heard(1, by: after)[0]
         #expect(again.deleteAt == deletedAt && again.subjectIDs == ["test:guest"])
         try second.acknowledge(again)
         try second.tend(until: "it is forgotten") { try second.rig.store.records.announcementsOfRemoved().isEmpty }
         let third = try second.restarted()
-        let late = third.listen()
+        let late = third.listenAgain()
         third.settle()
         #expect(late.take().isEmpty)
     }
@@ -321,7 +321,7 @@ struct SubjectAnnouncementTests {
         let removed = try copyAfterKill(of: first.directory)
         for (directory, isRepeated) in [(unacknowledged, true), (removed, false)] {
             let second = try SubjectFixture(directory: directory, clock: first.clock)
-            let after = second.listen()
+            let after = second.listenAgain()
             try second.declare()
             if isRepeated { try second.acknowledge(try second.heard(1, by: after)[0]) }
             try second.tend(until: "the guest is gone") { try second.guests().isEmpty }

@@ -123,10 +123,9 @@ struct SubjectExpiryTests {
         try first.rig.policy(
             .create, "n:q", SubjectFixture.policy(["test:later": SubjectFixture.guest(expiry: Self.eleven + Self.hour)])
         )
-        let directory = isKilled ? try copyAfterKill(of: first.directory) : first.directory
-        first.rig.engine.stop()
+        first.clock.setNow(Self.eleven - 1)
+        let second = try first.restarted(killed: isKilled)
         first.clock.setNow(Self.eleven)
-        let second = try SubjectFixture(directory: directory, clock: first.clock)
         try second.tend(until: "the guest is gone") { try second.guests().isEmpty }
         #expect(try second.guests(of: "n:q") == ["test:later"])
         first.clock.setNow(Self.eleven + Self.hour)
@@ -185,7 +184,7 @@ struct SubjectExpiryTests {
         first.rig.engine.stop()
         let clock = ContinuousClock()
         let began = clock.now
-        let second = try SubjectFixture(directory: first.directory, clock: first.clock)
+        let second = try SubjectFixture(directory: first.directory, store: first.rig.store, clock: first.clock)
         let duration = clock.now - began
         print("start with 10,000 expiries: \(duration)")
         second.engine.tendSubjects()

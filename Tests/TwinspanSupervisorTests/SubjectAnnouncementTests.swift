@@ -45,7 +45,7 @@ struct SubjectAnnouncementTests {
         let wants = try topic(.policyAnnouncements)
         let targets = try [
             target(
-                "{{ policy:namespace }}/{{ policy:id }}/{{ topic:criterion }}/{{ topic:subject }}/{{ resource:type }}",
+                "{{ entity:namespace }}/{{ entity:id }}/{{ topic:criterion }}/{{ topic:subject }}/{{ resource:type }}",
                 topics: [wants], subjects: ["test:x", "test:guest"], headers: [("to", "{{ entity:id }}")]),
             target("thing/{{ thing:id }}", topics: [wants], subjects: ["test:guest"]),
             target("other-subject", topics: [wants], subjects: ["test:owner"]),

@@ -22,8 +22,11 @@ final class SubjectFixture: Sendable {
     let rig: EngineRig
     var engine: TwinEngine { rig.engine }
 
+    /// - Parameters:
+    ///   - directory: of another engine that was killed or has ended.
+    ///   - store: its store, where that is still there.
     init(
-        directory: TemporaryDirectory? = nil, clock: ManualClock = ManualClock(),
+        directory: TemporaryDirectory? = nil, store: FaultyStore? = nil, clock: ManualClock = ManualClock(),
         announcements: AnnouncementSettings = AnnouncementSettings()
     ) throws {
         self.directory = try directory ?? TemporaryDirectory(isInMemory: true)
@@ -31,15 +34,23 @@ final class SubjectFixture: Sendable {
         var settings = EngineRig.settings()
         settings.access.announcements = announcements
         rig = try EngineRig(
-            store: try SQLiteStore(directory: self.directory.path, durability: .os), clock: clock, settings: settings)
+            store: try store ?? FaultyStore(try SQLiteStore(directory: self.directory.path, durability: .os)),
+            clock: clock, settings: settings)
     }
 
     deinit { rig.engine.stop() }
 
-    /// The same data with a new engine.
-    func restarted() throws -> SubjectFixture {
+    /// The same data with a new engine, after an orderly end or a kill.
+    func restarted(killed: Bool = false) throws -> SubjectFixture {
+        let copy = killed ? try copyAfterKill(of: directory) : nil
         rig.engine.stop()
-        return try SubjectFixture(directory: directory, clock: clock)
+        return try SubjectFixture(directory: copy ?? directory, store: copy == nil ? rig.store : nil, clock: clock)
+    }
+
+    /// Listens, and lets a moment pass in which the watch finds out.
+    func listenAgain() -> AnnouncementSubscription {
+        defer { clock.advance(by: .seconds(1)) }
+        return listen()
     }
 
     static func iso(_ milliseconds: Int64) -> String { Timestamp(milliseconds: milliseconds).iso8601 }
