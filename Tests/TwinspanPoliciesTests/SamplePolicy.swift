@@ -17,8 +17,8 @@ enum Sample {
         "valve":{"definition":["acme:valve:1.0"],"properties":{"open":true}}}}
         """
 
-    /// A policy of entries, each `{"s"?: [subject…], "n"?: [namespace…], "g"|"r": {"thing:/…": "RW"}}` where the letters
-    /// R, W and E stand for permissions.
+    /// A policy of entries, each `{"s"?: [subject…], "n"?: [namespace…], "g"|"r": {"thing:/…": "RW"}}` where the
+    /// letters R, W and E stand for permissions.
     static func policy(_ entries: String) throws -> Policy {
         let short = try #require(try JSONValue.parse(entries).array)
         let members = try short.enumerated().map { number, entry in

@@ -43,8 +43,8 @@ public struct Policy: Sendable, Equatable {
     }
 
     /// Whether somebody can always repair the policy: a subject without expiry in an entry that grants WRITE exactly on
-    /// `policy:/`, and which no entry that revokes WRITE there contains. Deeper paths are ignored. References to other entries of the
-    /// policy count, those to imported ones do not: what they lead to is not known here.
+    /// `policy:/`, and which no entry that revokes WRITE there contains. Deeper paths are ignored. References to other
+    /// entries of the policy count, those to imported ones do not: what they lead to is not known here.
     public var hasPermanentOwner: Bool {
         var owners: Set<ByteName> = []
         var deprived: Set<ByteName> = []

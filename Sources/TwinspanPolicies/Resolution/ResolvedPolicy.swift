@@ -1,6 +1,6 @@
-// A policy with everything that counts for it: its own entries, those it imports and those of the namespace roots, with
-// references merged (spec/policies-search.md A.5–A.7). The enforcer is compiled from it, the resolved view shows it, and
-// an explanation names its origins.
+// A policy with everything that counts for it: its own entries, those it imports and those of the namespace roots,
+// with references merged (spec/policies-search.md A.5–A.7). The enforcer is compiled from it, the resolved view shows
+// it, and an explanation names its origins.
 public import TwinspanProtocol
 
 /// A policy whose imports, references and namespace roots are resolved. Evaluated as one flat list of entries.
@@ -9,7 +9,7 @@ public struct ResolvedPolicy: Sendable, Equatable {
     public enum Origin: Sendable, Equatable {
         /// The policy itself.
         case own
-        /// An imported policy: the way to it, from the policy that is imported directly to the one that holds the entry.
+        /// An imported policy: the way to it, from the one that is imported directly to the one that holds the entry.
         case imported([PolicyID])
         /// A root policy of the namespace, or a policy which that imports: the way to it, the root first.
         case namespaceRoot([PolicyID])
