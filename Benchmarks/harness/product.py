@@ -46,26 +46,58 @@ targets:
 """
 
 
+EVERYTHING = {"grant": ["READ", "WRITE"], "revoke": []}
+
+
 def fleet_policy():
     """One policy for all things, as fleets have it. The `ditto` user may do everything, the gateway what it needs."""
-    everything = {"grant": ["READ", "WRITE"], "revoke": []}
     return {"entries": {
         "owner": {
             "subjects": {"nginx:ditto": {"type": "bench"}},
-            "resources": {"policy:/": everything, "thing:/": everything, "message:/": everything}},
+            "resources": {"policy:/": EVERYTHING, "thing:/": EVERYTHING, "message:/": EVERYTHING}},
         "gateway": {
             "subjects": {SUBJECT: {"type": "bench"}},
-            "resources": {"policy:/": {"grant": ["READ"], "revoke": []}, "thing:/": everything}}}}
+            "resources": {"policy:/": {"grant": ["READ"], "revoke": []}, "thing:/": EVERYTHING}}}}
+
+
+def grown_policies(entries=20, imports=3):
+    """The policies of an installation that has grown, imported ones first, as {id: document}: the fleet's policy with
+    `entries` entries, which refers to templates in `imports` others. The gateway gets its rights by a reference."""
+    policies = {}
+    for number in range(imports):
+        roles = {f"role-{role}": {
+            "subjects": {f"team:{number}-{role}": {"type": "bench"}},
+            "resources": {f"thing:/features/feature-{role}": {"grant": ["READ"], "revoke": []},
+                          f"thing:/features/feature-{role}/properties/secret": {"grant": [], "revoke": ["READ"]}},
+        } for role in range(8)}
+        roles["owner"] = {"subjects": {"nginx:ditto": {"type": "bench"}}, "importable": "never",
+                          "resources": {"policy:/": EVERYTHING}}
+        roles["devices"] = {"subjects": {}, "importable": "implicit", "resources": {"thing:/": EVERYTHING}}
+        policies[f"bench:roles-{number}"] = {"entries": roles}
+    fleet = fleet_policy()
+    fleet["imports"] = {policy: {} for policy in policies}
+    fleet["entries"]["gateway"]["resources"] = {"policy:/": {"grant": ["READ"], "revoke": []}}
+    fleet["entries"]["gateway"]["references"] = [
+        {"import": policy, "entry": "devices"} for policy in policies]
+    for number in range(entries - len(fleet["entries"])):
+        fleet["entries"][f"team-{number}"] = {
+            "subjects": {f"team:{number}": {"type": "bench"}, "team:all": {"type": "bench"}},
+            "resources": {f"thing:/attributes/area-{number}": EVERYTHING,
+                          f"thing:/features/feature-{number}/properties": {"grant": ["READ"], "revoke": []},
+                          f"message:/features/feature-{number}": {"grant": ["WRITE"], "revoke": []}}}
+    policies[POLICY] = fleet
+    return policies
 
 
 class Product:
     """One data directory served by one process at a time.
 
     `prefix` is the topic the source subscribes; two products on one broker have different ones. With a `route`
-    (routes.py) the connections are the route's instead.
+    (routes.py) the connections are the route's instead. `policies` are made in their order; all things have the last.
     """
 
-    def __init__(self, binary, folder, broker_port=None, prefix="telemetry", connections=2, route=None):
+    def __init__(self, binary, folder, broker_port=None, prefix="telemetry", connections=2, route=None,
+                 policies=None):
         self.binary = binary
         self.folder = folder
         self.data = folder / "data"
@@ -73,6 +105,7 @@ class Product:
         self.prefix = prefix
         self.connections = connections
         self.route = route
+        self.policies = policies or {POLICY: fleet_policy()}
         self.events = "events" if prefix == "telemetry" else f"events-{prefix}"
         self.http_port = None
         self.child = None
@@ -177,9 +210,11 @@ class Product:
 
     def seed(self, tools, things):
         """Creates things 0 ..< `things` through the source; those that exist already are left alone."""
-        status, body = self.request("PUT", f"/api/2/policies/{POLICY}", fleet_policy())
-        if status not in (201, 204):
-            raise BenchError(f"PUT of the policy {POLICY} answered {status}: {body.decode(errors='replace')[:300]}")
+        for policy, document in self.policies.items():
+            status, body = self.request("PUT", f"/api/2/policies/{policy}", document)
+            if status not in (201, 204):
+                raise BenchError(
+                    f"PUT of the policy {policy} answered {status}: {body.decode(errors='replace')[:300]}")
         if self.has_thing(things - 1):
             return
         begin = time.monotonic()

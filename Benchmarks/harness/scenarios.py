@@ -11,10 +11,12 @@ from contextlib import ExitStack
 from . import bridges
 from .bench import VOID_CPU_MICROSECONDS, lost_note, median, say_flow
 from .processes import BenchError, Child, free_port, wait_for_port
+from .product import grown_policies
 from .report import Row
 from .tools import Load, say
 
 BRIDGE = "bridge mqtt qos 1"
+GROWN = "bridge under a policy of 20 entries and 3 imports"
 LATENCY = "latency mqtt qos 1"
 
 
@@ -83,6 +85,34 @@ def _throughput_with_many_things(bench):
             say_flow("1,000", few_flows[-1])
     return Row(BRIDGE, f"throughput at {many} things", median(many_flows, "throughput"), "msg/s",
                median(few_flows, "throughput"), bench.conditions(), note=lost_note(many_flows))
+
+
+def grown_policy(bench):
+    """The bridge under a policy of 20 entries that imports three others, against the same under a policy of two."""
+    if bench.baseline_only:
+        return []
+    load = Load(count=bench.sizes.messages)
+    grown_flows, plain_flows = [], []
+    with ExitStack() as stack:
+        broker = stack.enter_context(bench.broker("policies"))
+        plain = stack.enter_context(bench.product("plain", broker))
+        grown = stack.enter_context(bench.product("grown", broker, prefix="grown", policies=grown_policies()))
+        for product in (plain, grown):
+            product.seed(bench.tools, 1000)
+            bench.measure_product(product, Load(count=5000))
+        for number in range(bench.sizes.rounds):
+            bench.begin_round(number)
+            # In turns, so that neither is always the one that finds the disk rested.
+            pair = [(grown, grown_flows), (plain, plain_flows)]
+            for product, flows in pair if number % 2 == 0 else reversed(pair):
+                flows.append(bench.measure_product(product, load))
+                say_flow("grown" if product is grown else "plain", flows[-1])
+    conditions = bench.conditions()
+    return [
+        Row(GROWN, "throughput", median(grown_flows, "throughput"), "msg/s", median(plain_flows, "throughput"),
+            conditions, note=lost_note(grown_flows)),
+        Row(GROWN, "cpu per message", median(grown_flows, "cpu_per_message"), "µs",
+            median(plain_flows, "cpu_per_message"), conditions)]
 
 
 # MARK: latency
@@ -343,6 +373,7 @@ SCENARIOS = {
     "memory": memory,
     "adapters-memory": bridges.memory,
     LATENCY: latency,
+    "policies": grown_policy,
     BRIDGE: bridge,
     **bridges.SCENARIOS,
 }

@@ -68,6 +68,9 @@ public struct Timestamp: Sendable, Hashable, Comparable {
         return position
     }
 
+    /// The day of its month in UTC, 1 through 31.
+    public var dayOfMonth: Int { Self.civil(fromDays: Int(milliseconds.quotientRoundedDown(by: 86_400_000))).day }
+
     /// The proleptic Gregorian date of a day number counted from 1970-01-01.
     private static func civil(fromDays days: Int) -> (year: Int, month: Int, day: Int) {
         // Years are counted from March, so that the leap day is the last of a year, in eras of 400 years.

@@ -7,29 +7,31 @@ import TwinspanProtocol
 struct PlainEvaluator {
     private static let specialFields = ["thingId", "_namespace", "_revision", "_modified", "_created"]
 
-    private let permission: Permission
+    private let permission: String
     private let type: PolicyResourceType
     /// The resources of the type in all entries that concern the caller.
-    private let resources: [PolicyResource]
+    private let resources: [PlainResource]
 
-    /// Steps 1 and 3.
-    init(_ policy: Policy, _ permission: Permission, _ type: PolicyResourceType, subjects: [String], namespace: String)
-    {
-        self.permission = permission
+    /// Steps 1 and 3, on resolved entries.
+    init(
+        _ entries: [PlainEntry], _ permission: Permission, _ type: PolicyResourceType, subjects: [String],
+        namespace: String
+    ) {
+        self.permission = permission.name
         self.type = type
-        resources = policy.entries.filter { entry in
-            let patterns = (entry.namespaces ?? []).map(\.text)
+        resources = entries.filter { entry in
+            let patterns = entry.namespaces ?? []
             let isInNamespace = type == .policy || patterns.isEmpty || patterns.contains { Self.matches($0, namespace) }
-            return isInNamespace && entry.subjects.contains { subjects.contains($0.id) }
-        }.flatMap { entry in entry.resources.filter { $0.type == type } }
+            return isInNamespace && entry.subjects.contains { subjects.contains($0) }
+        }.flatMap { entry in entry.resources.filter { $0.type == type.name } }
     }
 
     /// Step 4.
     func isAllowed(_ path: [String]) -> Bool {
         var grantDepth = 0
         var revokeDepth = 0
-        for resource in resources where path.starts(with: resource.path.segments) {
-            let depth = 1 + resource.path.segments.count
+        for resource in resources where path.starts(with: resource.path) {
+            let depth = 1 + resource.path.count
             if resource.grants.contains(permission) { grantDepth = max(grantDepth, depth) }
             if resource.revokes.contains(permission) { revokeDepth = max(revokeDepth, depth) }
         }
@@ -100,8 +102,8 @@ struct PlainEvaluator {
         }
     }
 
-    private func isBelow(_ resource: PolicyResource, _ path: [String]) -> Bool {
-        resource.path.segments.count > path.count && resource.path.segments.starts(with: path)
+    private func isBelow(_ resource: PlainResource, _ path: [String]) -> Bool {
+        resource.path.count > path.count && resource.path.starts(with: path)
     }
 
     private static func matches(_ pattern: String, _ namespace: String) -> Bool {

@@ -17,8 +17,8 @@ enum Sample {
         "valve":{"definition":["acme:valve:1.0"],"properties":{"open":true}}}}
         """
 
-    /// A policy of entries, each `{"s": [subject…], "n"?: [namespace…], "g"|"r": {"thing:/…": "RW"}}` where the letters
-    /// R, W and E stand for permissions.
+    /// A policy of entries, each `{"s"?: [subject…], "n"?: [namespace…], "g"|"r": {"thing:/…": "RW"}}` where the
+    /// letters R, W and E stand for permissions.
     static func policy(_ entries: String) throws -> Policy {
         let short = try #require(try JSONValue.parse(entries).array)
         let members = try short.enumerated().map { number, entry in
@@ -28,7 +28,8 @@ enum Sample {
         return try Policy.parse(document, id: try PolicyID(policyID))
     }
 
-    private static func entryJSON(_ short: JSONObject) throws -> JSONValue {
+    /// The JSON of one entry in the short form.
+    static func entryJSON(_ short: JSONObject, subjectType: JSONValue = "test") throws -> JSONValue {
         var resources = JSONObject()
         for (letter, member) in [("g", "grant"), ("r", "revoke")] {
             for (key, letters) in short[letter]?.object?.members ?? [] {
@@ -38,9 +39,9 @@ enum Sample {
                 resources[key] = .object(resource)
             }
         }
-        let subjects = try #require(short["s"]?.array).compactMap(\.string)
+        let subjects = (short["s"]?.array ?? []).compactMap(\.string)
         var entry = JSONObject([
-            ("subjects", .object(JSONObject(subjects.map { ($0, ["type": "test"]) }))),
+            ("subjects", .object(JSONObject(subjects.map { ($0, ["type": subjectType]) }))),
             ("resources", .object(resources)),
         ])
         entry["namespaces"] = short["n"]

@@ -43,11 +43,13 @@ public struct Policy: Sendable, Equatable {
     }
 
     /// Whether somebody can always repair the policy: a subject without expiry in an entry that grants WRITE exactly on
-    /// `policy:/`, and which no entry that revokes WRITE there contains. Deeper paths are ignored.
+    /// `policy:/`, and which no entry that revokes WRITE there contains. Deeper paths are ignored. References to other
+    /// entries of the policy count, those to imported ones do not: what they lead to is not known here.
     public var hasPermanentOwner: Bool {
         var owners: Set<ByteName> = []
         var deprived: Set<ByteName> = []
-        for entry in entries {
+        for stored in entries {
+            let entry = stored.mergingReferences { $0.importedPolicy == nil ? self[$0.entry] : nil }
             for resource in entry.resources where resource.type == .policy && resource.path.isRoot {
                 if resource.revokes.contains(.write) {
                     deprived.formUnion(entry.subjects.map { ByteName(text: $0.id) })

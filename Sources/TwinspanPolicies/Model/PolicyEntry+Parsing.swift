@@ -93,8 +93,12 @@ extension PolicyEntry {
                 guard !text.isEmpty else { throw PolicyErrors.wrongType("\(field)/import", "the id of a policy") }
                 importedPolicy = try PolicyID(text)
             }
-            references.append(
-                Reference(importedPolicy: importedPolicy, entry: try PolicyJSON.string(entry, "\(field)/entry")))
+            let target = try PolicyJSON.string(entry, "\(field)/entry")
+            guard !target.isEmpty else {
+                throw PolicyErrors.entryInvalid(
+                    "A reference of entry '\(label)' has an empty 'entry'.", hint: "Name the label of an entry.")
+            }
+            references.append(Reference(importedPolicy: importedPolicy, entry: target))
         }
         return references
     }

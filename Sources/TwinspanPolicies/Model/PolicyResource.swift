@@ -52,6 +52,13 @@ public struct PolicyResource: Sendable, Equatable {
         ["grant": .array(grants.map { .string($0.name) }), "revoke": .array(revokes.map { .string($0.name) })]
     }
 
+    /// This resource with what another one of the same key grants and revokes.
+    func united(with other: PolicyResource) -> PolicyResource {
+        PolicyResource(
+            key: key, type: type, path: path, grants: grants + other.grants.filter { !grants.contains($0) },
+            revokes: revokes + other.revokes.filter { !revokes.contains($0) })
+    }
+
     private init(
         key: String, type: PolicyResourceType?, path: JSONPointer, grants: [Permission], revokes: [Permission]
     ) {

@@ -30,7 +30,7 @@ public struct SubjectAnnouncement: Sendable, Equatable {
     }
 
     /// Reads the member, nil when it is absent. Throws `policies:subjectannouncement.invalid` for a duration,
-    /// `json.invalid` for a value of a wrong type.
+    /// `acknowledgement:label.invalid` for a label, `json.invalid` for a value of a wrong type.
     static func parse(_ json: JSONValue?, _ subject: String) throws(TwinspanError) -> SubjectAnnouncement? {
         guard let json else { return nil }
         let field = "\(subject)/announcement"
@@ -45,27 +45,43 @@ public struct SubjectAnnouncement: Sendable, Equatable {
             let requested = try PolicyJSON.object(requested, "\(field)/requestedAcks")
             let written = requested["labels"] ?? []
             labels = try PolicyJSON.stringsIgnoringOthers(written, "\(field)/requestedAcks/labels")
-            timeout = try duration(requested["timeout"], units: allUnits)
+            for label in labels ?? [] { try checkAcknowledgement(label) }
+            timeout = try duration(requested["timeout"], among: AnnouncementDuration.Unit.allCases)
         }
         return SubjectAnnouncement(
-            beforeExpiry: try duration(object["beforeExpiry"], units: ["", "s", "m", "h"]),
+            beforeExpiry: try duration(object["beforeExpiry"], among: AnnouncementDuration.leadUnits),
             isSentWhenDeleted: isSentWhenDeleted, requestedAcknowledgements: labels, acknowledgementTimeout: timeout,
-            randomizationInterval: try duration(object["randomizationInterval"], units: allUnits))
+            randomizationInterval: try duration(
+                object["randomizationInterval"], among: AnnouncementDuration.Unit.allCases))
     }
 
-    private static let allUnits = ["", "ms", "s", "m", "h", "d", "w", "mo", "y"]
-
-    /// Checks `[+]<digits><unit>` and returns the text as it is.
-    private static func duration(_ json: JSONValue?, units: [String]) throws(TwinspanError) -> String? {
+    /// Checks a duration and returns the text as it is.
+    private static func duration(
+        _ json: JSONValue?, among units: [AnnouncementDuration.Unit]
+    ) throws(TwinspanError) -> String? {
         guard let json else { return nil }
         guard let text = json.string else { throw PolicyErrors.subjectAnnouncementInvalid(json.text) }
-        var rest = text.utf8[...]
-        if rest.first == UInt8(ascii: "+") { rest.removeFirst() }
-        let digits = rest.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-        // Fifteen digits: any unit then still fits 64 bits in milliseconds, except years nobody means.
-        guard (1...15).contains(digits.count), units.contains(String(Substring(rest.dropFirst(digits.count)))) else {
+        guard let duration = AnnouncementDuration(text), units.contains(duration.unit) else {
             throw PolicyErrors.subjectAnnouncementInvalid(text)
         }
         return text
+    }
+
+    /// Refuses what nobody could acknowledge (spec/protocol.md §1.4). A placeholder in front is left to who resolves it.
+    private static func checkAcknowledgement(_ label: String) throws(TwinspanError) {
+        let bytes = Array(label.utf8)
+        let end = label.hasPrefix("{{") ? bytes.position(of: Array("}}:".utf8), from: 2) : nil
+        _ = try AckLabel(end.map { String(decoding: bytes[($0 + 3)...], as: UTF8.self) } ?? label)
+    }
+
+    init(
+        beforeExpiry: String?, isSentWhenDeleted: Bool, requestedAcknowledgements: [String]?,
+        acknowledgementTimeout: String?, randomizationInterval: String?
+    ) {
+        self.beforeExpiry = beforeExpiry
+        self.isSentWhenDeleted = isSentWhenDeleted
+        self.requestedAcknowledgements = requestedAcknowledgements
+        self.acknowledgementTimeout = acknowledgementTimeout
+        self.randomizationInterval = randomizationInterval
     }
 }

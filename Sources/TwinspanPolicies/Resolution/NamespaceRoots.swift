@@ -26,6 +26,22 @@ public struct NamespaceRoots: Sendable, Equatable {
     /// The roots of a policy: of all patterns that match its namespace, the exact one first, then longer prefixes
     /// before shorter ones, then `*`; each once, without the policy itself.
     public func roots(of policy: PolicyID) -> [PolicyID] {
-        []
+        if rules.isEmpty { return [] }
+        // The sort is stable: patterns of the same rank keep the order configured.
+        let matching = rules.filter { Self.matches($0.pattern, policy.namespace) }
+            .sorted { Self.rank($0.pattern) > Self.rank($1.pattern) }
+        var roots: [PolicyID] = []
+        for root in matching.flatMap(\.policies) where root != policy && !roots.contains(root) { roots.append(root) }
+        return roots
+    }
+
+    private static func matches(_ pattern: String, _ namespace: String) -> Bool {
+        pattern == "*" || NamespacePattern(pattern)?.matches(namespace) == true
+    }
+
+    /// More for a pattern that says more: of two prefixes of the same namespace the longer one.
+    private static func rank(_ pattern: String) -> Int {
+        guard pattern.utf8.last == UInt8(ascii: "*") else { return .max }
+        return pattern.utf8.count
     }
 }
