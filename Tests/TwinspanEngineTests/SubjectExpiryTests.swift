@@ -150,6 +150,26 @@ struct SubjectExpiryTests {
             try Self.journal(fixture) == ["1 created /", "2 deleted /entries/guests/subjects/test:guest"])
     }
 
+    @Test("expiries are rounded up to the operator's granularity, also of a policy that comes with a thing (A.9.1)")
+    func granularity() throws {
+        let fixture = try SubjectFixture(granularity: .seconds(2))
+        let start = fixture.clock.now.milliseconds
+        let guest = SubjectFixture.guest(#"{"beforeExpiry":"61s"}"#, expiry: start + 3_001)
+        try fixture.rig.policy(.create, "n:p", SubjectFixture.policy(["test:guest": guest]))
+        let policy = SubjectFixture.policy(["test:guest": guest])
+        try fixture.rig.run(.create, "n:t", "/", #"{"_policy":\#(policy)}"#)
+        for id in ["n:p", "n:t"] {
+            let stored = try fixture.rig.policy(.retrieve, id, at: "/entries/guests/subjects/test:guest").value?.value
+            #expect(stored?.object?["expiry"]?.string == SubjectFixture.iso(start + 4_000))
+            #expect(stored?.object?["announcement"]?.object?["beforeExpiry"] == "2m")
+        }
+        fixture.clock.advance(by: .seconds(4))
+        fixture.clock.advance(by: .seconds(10))
+        try fixture.tend(until: "both are gone") {
+            try fixture.guests(of: "n:p").isEmpty && fixture.guests(of: "n:t").isEmpty
+        }
+    }
+
     @Test("an expiry that is moved counts as moved")
     func moved() throws {
         let fixture = try SubjectFixture()

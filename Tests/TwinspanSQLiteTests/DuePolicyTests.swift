@@ -9,7 +9,9 @@ import TwinspanTestSupport
 
 @Suite("Policies that are due")
 struct DuePolicyTests {
-    private static func policy(_ id: String, expiry: Int64?, announcement: String = "") throws -> (PolicyID, PolicyState) {
+    private static func policy(_ id: String, expiry: Int64?, announcement: String = "") throws -> (
+        PolicyID, PolicyState
+    ) {
         let expiry = expiry.map { #","expiry":"\#(Timestamp(milliseconds: $0).iso8601)"\#(announcement)"# } ?? ""
         let text = """
             {"policyId":"\(id)","entries":{"l":{"subjects":{"a:b":{"type":"t"\(expiry)}},"resources":{},

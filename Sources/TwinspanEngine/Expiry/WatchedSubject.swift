@@ -18,7 +18,8 @@ struct AnnouncementTerms: Sendable, Equatable {
     let spread: Int64
 
     init(_ announcement: SubjectAnnouncement, _ settings: AnnouncementSettings) {
-        lead = SpanText.milliseconds(announcement.beforeExpiry).map { lead in
+        lead = announcement.lead.map { lead in
+            let lead = Self.milliseconds(lead)
             let granule = max(Self.milliseconds(settings.granularity), 1)
             return max((lead.saturatingAdd(granule - 1)) / granule, 1).saturatingMultiply(granule)
         }
@@ -31,10 +32,8 @@ struct AnnouncementTerms: Sendable, Equatable {
         }
         self.labels = labels
         let longest = Self.milliseconds(settings.longestWait)
-        timeout = max(min(SpanText.milliseconds(announcement.acknowledgementTimeout) ?? longest, longest), 1)
-        spread =
-            SpanText.milliseconds(announcement.randomizationInterval)
-            ?? Self.milliseconds(settings.randomizationInterval)
+        timeout = max(min(announcement.acknowledgementWait.map(Self.milliseconds) ?? longest, longest), 1)
+        spread = Self.milliseconds(announcement.spread ?? settings.randomizationInterval)
     }
 
     static func milliseconds(_ duration: Duration) -> Int64 { Int64(duration / .milliseconds(1)) }
@@ -107,8 +106,8 @@ struct WatchedSubject: Sendable {
         for entry in policy.entries {
             for subject in entry.subjects {
                 guard let expiry = subject.expiry?.instant.milliseconds else { continue }
-                let lead = SpanText.milliseconds(subject.announcement?.beforeExpiry) ?? 0
-                let spread = SpanText.milliseconds(subject.announcement?.randomizationInterval) ?? 0
+                let lead = AnnouncementTerms.milliseconds(subject.announcement?.lead ?? .zero)
+                let spread = AnnouncementTerms.milliseconds(subject.announcement?.spread ?? .zero)
                 let due = expiry.saturatingAdd(-lead).saturatingAdd(-spread)
                 first = min(first ?? due, due)
             }
@@ -124,30 +123,6 @@ struct WatchedSubject: Sendable {
 
     static func announcesRemovals(_ policy: Policy) -> Bool {
         policy.entries.contains { $0.subjects.contains { $0.announcement?.isSentWhenDeleted == true } }
-    }
-}
-
-/// Durations as announcements write them: a number and a unit, seconds without one.
-enum SpanText {
-    /// Nil for no text, and for what the reader of policies would not have taken.
-    static func milliseconds(_ text: String?) -> Int64? {
-        guard let text else { return nil }
-        let rest = text.utf8.first == UInt8(ascii: "+") ? text.utf8.dropFirst() : text.utf8[...]
-        let digits = rest.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-        guard let number = Int64(String(Substring(digits))) else { return nil }
-        let unit: Int64
-        switch String(Substring(rest.dropFirst(digits.count))) {
-        case "ms": unit = 1
-        case "", "s": unit = 1_000
-        case "m": unit = 60_000
-        case "h": unit = 3_600_000
-        case "d": unit = 86_400_000
-        case "w": unit = 7 * 86_400_000
-        case "mo": unit = 30 * 86_400_000
-        case "y": unit = 365 * 86_400_000
-        default: return nil
-        }
-        return number.saturatingMultiply(unit)
     }
 }
 

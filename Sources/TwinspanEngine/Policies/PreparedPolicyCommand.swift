@@ -18,7 +18,9 @@ struct PreparedPolicyCommand {
     let isResolvedView: Bool
 
     /// Throws what is wrong with the path, the headers and the value.
-    init(_ command: PolicyCommand, now: Timestamp, limits: TwinLimits) throws(TwinspanError) {
+    init(
+        _ command: PolicyCommand, now: Timestamp, limits: TwinLimits, access: AccessSettings = AccessSettings()
+    ) throws(TwinspanError) {
         self.command = command
         let resource = command.resource
         guard resource.offers(command.action) else {
@@ -36,7 +38,9 @@ struct PreparedPolicyCommand {
             return
         }
         guard var json = command.value?.value else { throw .jsonInvalid("The value of the command is missing.") }
-        let earliest = SubjectExpiry.roundUp(in: &json, of: resource.kind)
+        let earliest = SubjectExpiry.roundUp(
+            in: &json, of: resource.kind, granularity: access.expiryGranularity,
+            announcements: access.announcements.granularity)
         expired = earliest.flatMap { $0.instant.milliseconds < now.milliseconds ? $0 : nil }
         guard resource.kind == .policy else {
             value = JSONText(

@@ -9,7 +9,8 @@ extension TwinEngine {
     ) -> Outcome<PolicyResponse> {
         let now = clock.now
         do throws(TwinspanError) {
-            let prepared = try PreparedPolicyCommand(command, now: now, limits: settings.limits)
+            let prepared = try PreparedPolicyCommand(
+                command, now: now, limits: settings.limits, access: settings.access)
             for _ in 0..<32 {
                 if let outcome = judge(prepared, as: context, origin: origin, now: now) { return outcome }
                 if let failure = load(command.policyID) { return unavailable(failure, PolicyErrorTable.unavailable) }
@@ -30,7 +31,8 @@ extension TwinEngine {
         let now = clock.now
         do throws(TwinspanError) {
             return judge(
-                try PreparedPolicyCommand(command, now: now, limits: settings.limits), as: context, origin: origin,
+                try PreparedPolicyCommand(command, now: now, limits: settings.limits, access: settings.access),
+                as: context, origin: origin,
                 now: now)
         } catch {
             return failed(error, 0)

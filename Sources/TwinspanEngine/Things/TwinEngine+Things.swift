@@ -141,6 +141,7 @@ extension TwinEngine {
         var dependsOn = entry.sequence
         do throws(TwinspanError) {
             var creation = try ThingCreation(command, request)
+            creation.access = settings.access
             if let reference = creation.resolve(request.referred, epoch: gate.epoch) {
                 return .needsReference(reference)
             }

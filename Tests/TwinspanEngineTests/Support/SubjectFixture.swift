@@ -27,12 +27,13 @@ final class SubjectFixture: Sendable {
     ///   - store: its store, where that is still there.
     init(
         directory: TemporaryDirectory? = nil, store: FaultyStore? = nil, clock: ManualClock = ManualClock(),
-        announcements: AnnouncementSettings = AnnouncementSettings()
+        announcements: AnnouncementSettings = AnnouncementSettings(), granularity: Duration = .seconds(3600)
     ) throws {
         self.directory = try directory ?? TemporaryDirectory(isInMemory: true)
         self.clock = clock
         var settings = EngineRig.settings()
         settings.access.announcements = announcements
+        settings.access.expiryGranularity = granularity
         rig = try EngineRig(
             store: try store ?? FaultyStore(try SQLiteStore(directory: self.directory.path, durability: .os)),
             clock: clock, settings: settings)
