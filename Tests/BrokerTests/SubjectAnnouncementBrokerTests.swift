@@ -35,12 +35,12 @@ struct SubjectAnnouncementBrokerTests {
         let clock = RunningClock()
         private let fleet: ConnectionFleet
 
-        init(_ directory: TemporaryDirectory, port: Int, label: String?) throws {
+        init(_ store: SQLiteStore, port: Int, label: String?) throws {
             var settings = EngineSettings(cacheBytes: 8 << 20)
             settings.access.expiryGranularity = .seconds(1)
             settings.access.announcements.granularity = .seconds(1)
             engine = TwinEngine(
-                store: try SQLiteStore(directory: directory.path, durability: .os), clock: clock, settings: settings)
+                store: store, clock: clock, settings: settings)
             try engine.start()
             fleet = ConnectionFleet(
                 environment: SupervisorEnvironment(
@@ -115,7 +115,8 @@ struct SubjectAnnouncementBrokerTests {
         let collector = try RawMQTTClient(port: broker.port, clientID: "collector")
         try collector.subscribe("told/#")
         let directory = try TemporaryDirectory(isInMemory: true)
-        let bridge = try Bridge(directory, port: broker.port, label: nil)
+        let store = try SQLiteStore(directory: directory.path, durability: .os)
+        let bridge = try Bridge(store, port: broker.port, label: nil)
         defer { bridge.stop() }
         try bridge.make(seconds: 2, Self.ahead)
         let told = try collector.receive()
@@ -131,21 +132,23 @@ struct SubjectAnnouncementBrokerTests {
         let collector = try RawMQTTClient(port: broker.port, clientID: "collector")
         try collector.subscribe("told/#")
         let directory = try TemporaryDirectory(isInMemory: true)
-        let first = try Bridge(directory, port: broker.port, label: nil)
+        let store = try SQLiteStore(directory: directory.path, durability: .os)
+        let first = try Bridge(store, port: broker.port, label: nil)
         try first.make(seconds: 2, Self.asking)
         // One that is not answered, and its repetition.
         for _ in 0..<2 { _ = try collector.receive() }
         #expect(try first.guests() == 1)
         first.stop()
-        let second = try Bridge(directory, port: broker.port, label: nil)
+        let second = try Bridge(store, port: broker.port, label: nil)
         defer { second.stop() }
         let told = try collector.receive()
         let id = try #require(
             try JSONValue.parse(told.payload).value(at: try JSONPointer(parsing: "/headers/correlation-id"))?.string)
         #expect(try second.guests() == 1)
         let sender = try RawMQTTClient(port: broker.port, clientID: "sender")
+        let topic = "n/p/policies/acks/subjects:seen"
         let acknowledgement =
-            #"{"topic":"n/p/policies/acks/subjects:seen","headers":{"correlation-id":"\#(id)"},"path":"/","status":200}"#
+            #"{"topic":"\#(topic)","headers":{"correlation-id":"\#(id)"},"path":"/","status":200}"#
         try sender.publish([Array(acknowledgement.utf8)], to: "in/x")
         try second.awaitNobody(within: 10)
         #expect(second.engine.metrics.snapshot.announcementsAcknowledged == 1)
@@ -155,7 +158,8 @@ struct SubjectAnnouncementBrokerTests {
     func issued() throws {
         let broker = try BrokerProcess(.persistent)
         let directory = try TemporaryDirectory(isInMemory: true)
-        let bridge = try Bridge(directory, port: broker.port, label: "subjects:seen")
+        let store = try SQLiteStore(directory: directory.path, durability: .os)
+        let bridge = try Bridge(store, port: broker.port, label: "subjects:seen")
         defer { bridge.stop() }
         try bridge.make(seconds: 2, Self.asking)
         try bridge.awaitNobody(within: 20)

@@ -172,6 +172,7 @@ struct SubjectAnnouncementTests {
         fixture.clock.setNow(Self.eleven)
         try fixture.tend(until: "one is gone") { try fixture.guests().isEmpty }
         #expect(try fixture.guests(of: "n:q") == ["test:guest"])
+        fixture.settle()
         let guest = fixture.listen()
         try fixture.declare()
         fixture.clock.advance(by: .seconds(10))

@@ -149,7 +149,7 @@ struct SubjectCourseTests {
     func terms() throws {
         let settings = AnnouncementSettings(longestWait: .seconds(20), announcesDeletions: false)
         let rows: [(String, [String], Int64)] = [
-            (#"{"labels":["x:a","x:a","live-response","x","x:b"],"timeout":"5s"}"#, ["x:a", "x:b"], 5_000),
+            (#"{"labels":["x:a","x:a","live-response","x:b"],"timeout":"5s"}"#, ["x:a", "x:b"], 5_000),
             (#"{"labels":["x:a"],"timeout":"1h"}"#, ["x:a"], 20_000), (#"{"labels":["x:a"]}"#, ["x:a"], 20_000),
             (#"{"labels":[],"timeout":"250ms"}"#, [], 250),
         ]

@@ -161,7 +161,7 @@ struct SubjectExpiryTests {
         for id in ["n:p", "n:t"] {
             let stored = try fixture.rig.policy(.retrieve, id, at: "/entries/guests/subjects/test:guest").value?.value
             #expect(stored?.object?["expiry"]?.string == SubjectFixture.iso(start + 4_000))
-            #expect(stored?.object?["announcement"]?.object?["beforeExpiry"] == "2m")
+            #expect(stored?.object?["announcement"]?.object?["beforeExpiry"] == "120s")
         }
         fixture.clock.advance(by: .seconds(4))
         fixture.clock.advance(by: .seconds(10))

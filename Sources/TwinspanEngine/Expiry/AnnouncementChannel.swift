@@ -1,7 +1,7 @@
 // Announcements of policies on their way to sessions and connections (spec/protocol.md §6.3). Who is told is decided by
 // the subject alone: an announcement goes to whoever is authenticated as the one that leaves.
 import Synchronization
-public import TwinspanJSON
+import TwinspanJSON
 public import TwinspanProtocol
 
 /// An announcement, made once and handed on by reference.

@@ -1,6 +1,6 @@
-// Removes subjects at their expiry and announces it (spec/policies-search.md A.9). One thread of the engine; what it has
-// to know about policies comes from every commit that changes one, and from the store, which knows when a policy is due
-// without reading it. Here is what the thread holds; what it does is in `TwinEngine+Subjects.swift`.
+// Removes subjects at their expiry and announces it (spec/policies-search.md A.9). One thread of the engine; what it
+// has to know about policies comes from every commit that changes one, and from the store, which knows when a policy is
+// due without reading it. Here is what the thread holds; what it does is in `TwinEngine+Subjects.swift`.
 import Synchronization
 import TwinspanJSON
 import TwinspanProtocol

@@ -248,8 +248,8 @@ extension TwinEngine {
         if leaving.count > count { turn.retries.insert(id, due: clock.monotonic) }
     }
 
-    /// Lets a subject go on as far as it can now. Returns whether it has come to its end: a subject that is there has to
-    /// be removed, one that is gone is forgotten.
+    /// Lets a subject go on as far as it can now. Returns whether it has come to its end: a subject that is there has
+    /// to be removed, one that is gone is forgotten.
     private func advance(_ course: inout SubjectCourse, _ turn: inout SubjectWatch.Turn) -> Bool {
         let grace = AnnouncementTerms.milliseconds(settings.access.announcements.gracePeriod)
         let id = course.subject.policyID

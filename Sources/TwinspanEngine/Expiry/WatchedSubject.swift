@@ -1,5 +1,5 @@
-// Subjects that leave their policy by themselves or want to be told when they do (spec/policies-search.md A.9), and when
-// something has to be done for them. Values only; who does it is `SubjectWatch`.
+// Subjects that leave their policy by themselves or want to be told when they do (spec/policies-search.md A.9), and
+// when something has to be done for them. Values only; who does it is `SubjectWatch`.
 import TwinspanJSON
 import TwinspanPolicies
 import TwinspanProtocol
@@ -100,7 +100,8 @@ struct WatchedSubject: Sendable {
         return subjects
     }
 
-    /// Not later than the first moment at which a subject of the policy has to be announced or removed, but for `slack`.
+    /// Not later than the first moment at which a subject of the policy has to be announced or removed, but for
+    /// `slack`.
     static func firstDue(in policy: Policy) -> Timestamp? {
         var first: Int64?
         for entry in policy.entries {
