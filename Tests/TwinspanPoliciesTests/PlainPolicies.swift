@@ -9,6 +9,13 @@ struct PlainResource: Equatable {
     var revokes: Set<String>
 
     var key: String { "\(type):/\(path.joined(separator: "/"))" }
+
+    var json: JSONValue {
+        [
+            "grant": .array(grants.sorted().map { .string($0) }),
+            "revoke": .array(revokes.sorted().map { .string($0) }),
+        ]
+    }
 }
 
 struct PlainEntry {
@@ -24,9 +31,7 @@ struct PlainEntry {
         let texts = { (values: [String]) in JSONValue.array(values.sorted().map { .string($0) }) }
         var object: JSONObject = [
             "subjects": .object(JSONObject(subjects.map { ($0, ["type": ""]) })),
-            "resources": .object(
-                JSONObject(
-                    resources.map { ($0.key, ["grant": texts(Array($0.grants)), "revoke": texts(Array($0.revokes))]) })),
+            "resources": .object(JSONObject(resources.map { ($0.key, $0.json) })),
             "importable": .string(importable),
         ]
         if let namespaces { object["namespaces"] = texts(namespaces) }

@@ -117,7 +117,8 @@ struct PolicyModelRuleTests {
     static let resources: [FieldRule] = [
         .kept("/entries/L/resources/thing:~1", #"{"grant":["READ","WRITE","EXECUTE"],"revoke":[]}"#),
         .kept(
-            "/entries/L/resources/thing:~1a~1b", #"{"revoke":["READ","READ"]}"#, as: #"{"grant":[],"revoke":["READ"]}"#),
+            "/entries/L/resources/thing:~1a~1b", #"{"revoke":["READ","READ"]}"#,
+            as: #"{"grant":[],"revoke":["READ"]}"#),
         .kept("/entries/L/resources/other.type:~1x:y", "{}", as: #"{"grant":[],"revoke":[]}"#),
         .refused("/entries/L/resources/thing:~1a~1~1b", "{}", "json.pointer.invalid"),
         .refused("/entries/L/resources/thing", "{}", "json.invalid"),

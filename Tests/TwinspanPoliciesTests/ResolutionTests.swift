@@ -44,7 +44,8 @@ struct ResolutionTests {
         ResolutionRow(
             "A.5.5: everything but references is kept",
             #"{"a:b":{"t":{"i":"never"},"#
-                + #""l":{"s":["u:l"],"g":{"thing:/":"R"},"r":{"thing:/a":"W"},"n":["x"],"a":["subjects"],"ref":["l2"]},"#
+                + #""l":{"s":["u:l"],"g":{"thing:/":"R"},"r":{"thing:/a":"W"},"#
+                + #""n":["x"],"a":["subjects"],"ref":["l2"]},"#
                 + #""l2":{"s":["u:l2"],"i":"explicit"}},"a:p":{"imports":{"a:b":{}}}}"#,
             ["imported-a:b-l: u:l2 u:l; thing:/+R thing:/a-W n=x a=subjects"]),
         ResolutionRow(
@@ -55,7 +56,8 @@ struct ResolutionTests {
         ResolutionRow(
             "A.5.2: listed ones are, under nested labels",
             "{\(base),"
-                + #""a:c":{"imports":{"a:b":{}},"y":{}},"a:p":{"imports":{"a:c":{"transitiveImports":["a:b","a:z"]}}}}"#,
+                + #""a:c":{"imports":{"a:b":{}},"y":{}},"#
+                + #""a:p":{"imports":{"a:c":{"transitiveImports":["a:b","a:z"]}}}}"#,
             ["imported-a:c-y: ; ", "imported-a:c-imported-a:b-i: u:i; "]),
         ResolutionRow(
             "A.5.2: only those the imported policy itself imports",
@@ -104,7 +106,8 @@ struct ResolutionTests {
             "A.5.2: circles end where they close",
             #"{"a:b":{"imports":{"a:c":{"transitiveImports":["a:p","a:d"]}},"x":{}},"#
                 + #""a:c":{"imports":{"a:b":{},"a:p":{}},"y":{}},"#
-                + #""a:p":{"imports":{"a:b":{"transitiveImports":["a:c"]},"a:c":{"transitiveImports":["a:b"]}},"z":{}}}"#,
+                + #""a:p":{"imports":{"a:b":{"transitiveImports":["a:c"]},"#
+                + #""a:c":{"transitiveImports":["a:b"]}},"z":{}}}"#,
             [
                 "z: ; ", "imported-a:b-x: ; ", "imported-a:b-imported-a:c-y: ; ", "imported-a:c-y: ; ",
                 "imported-a:c-imported-a:b-x: ; ",

@@ -67,7 +67,8 @@ public struct SubjectAnnouncement: Sendable, Equatable {
         return text
     }
 
-    /// Refuses what nobody could acknowledge (spec/protocol.md §1.4). A placeholder in front is left to who resolves it.
+    /// Refuses what nobody could acknowledge (spec/protocol.md §1.4). A placeholder in front is left to whoever
+    /// resolves it.
     private static func checkAcknowledgement(_ label: String) throws(TwinspanError) {
         let bytes = Array(label.utf8)
         let end = label.hasPrefix("{{") ? bytes.position(of: Array("}}:".utf8), from: 2) : nil
