@@ -127,6 +127,9 @@ struct SubjectAnnouncementTests {
         connection.mappingDefinitions = ["Nothing": MappingDefinition(engine: "Nothing")]
         try rig.withWayOut(connection, mappers: .forTests) { _ in
             try Self.policy(rig, Self.asking)
+            try Self.tend(rig, until: "it is acknowledged") {
+                rig.rig.engine.metrics.snapshot.announcementsAcknowledged == 1
+            }
             rig.rig.clock.advance(by: .seconds(2_800))
             try Self.tend(rig, until: "the guest is gone") { try Self.guests(rig) == 0 }
         }
