@@ -22,6 +22,7 @@ let package = Package(
         // The libraries are what the benchmarks measure; they promise nothing to anybody else.
         .library(name: "TwinspanJSON", targets: ["TwinspanJSON"]),
         .library(name: "TwinspanProtocol", targets: ["TwinspanProtocol"]),
+        .library(name: "TwinspanExpressions", targets: ["TwinspanExpressions"]),
         .library(name: "TwinspanEngine", targets: ["TwinspanEngine"]),
         .library(name: "TwinspanMapping", targets: ["TwinspanMapping"]),
         .library(name: "TwinspanJavaScript", targets: ["TwinspanJavaScript"]),
@@ -196,7 +197,8 @@ let package = Package(
             name: "TwinspanPoliciesTests", dependencies: ["TwinspanPolicies", "TwinspanProtocol", "TwinspanJSON"],
             swiftSettings: sharedSettings),
         .testTarget(
-            name: "TwinspanExpressionsTests", dependencies: ["TwinspanExpressions", "TwinspanJSON"],
+            name: "TwinspanExpressionsTests",
+            dependencies: ["TwinspanExpressions", "TwinspanProtocol", "TwinspanJSON"],
             swiftSettings: sharedSettings),
         .testTarget(
             name: "TwinspanMappingTests",

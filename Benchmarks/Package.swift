@@ -30,6 +30,7 @@ let package = Package(
             name: "engine-bench",
             dependencies: [
                 .product(name: "TwinspanEngine", package: "twinspan"),
+                .product(name: "TwinspanExpressions", package: "twinspan"),
                 .product(name: "TwinspanProtocol", package: "twinspan"),
                 .product(name: "TwinspanJSON", package: "twinspan"), "CcJSON", "CAllocationCounter",
             ]),

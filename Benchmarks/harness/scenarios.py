@@ -334,6 +334,29 @@ def _event_rows(bench, count, writers):
     return rows + [Row("engine", f"serialisations of an event for {subscribers}", writers["serialisations"], "times")]
 
 
+def rql(bench):
+    """Typical filters on things in memory, as conditions and as searches, beside following the same paths."""
+    command = [str(bench.swift_program("engine-bench")), "rql", str(bench.sizes.rounds),
+               str(bench.sizes.engine_milliseconds)]
+    output = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    if output.returncode != 0:
+        raise BenchError(f"engine-bench failed: {output.stderr}")
+    rows = []
+    for text, figures in json.loads(output.stdout)["rql"].items():
+        baseline = figures["baseline"]["ns"]
+        if bench.baseline_only:
+            rows.append(Row("rql", text, None, "ns", baseline))
+            continue
+        note = (f"search {figures['search']['ns']:,.0f}, compile {figures['parse']['ns']:,.0f}, "
+                f"allocations {figures['model']['allocations']:.1f}")
+        say(f"    {text}: {figures['model']['ns']:,.0f} ns, {note}")
+        rows.append(Row("rql", text, figures["model"]["ns"], "ns", baseline, note=note))
+        rows += [Row("rql", f"{text}, {part}", figures[part]["ns"], "ns", is_detail=True)
+                 for part in ("search", "parse")]
+        rows.append(Row("rql", f"{text}, allocations", figures["model"]["allocations"], "allocations", is_detail=True))
+    return rows
+
+
 def script(bench):
     """A small message through a script mapper, and through the same script in Node.js."""
     node = shutil.which("node")
@@ -367,6 +390,7 @@ def script(bench):
 SCENARIOS = {
     "json": json_scenario,
     "engine": engine,
+    "rql": rql,
     "script": script,
     "http": http,
     "start": start,

@@ -1,4 +1,5 @@
-// Filters: reading in every place they may stand, and the laws of their logic on documents.
+// Filters: reading in every place they may stand, and the laws of their logic on documents. The same text is also read
+// as a search filter and as the options of a search.
 import TwinspanExpressions
 import TwinspanJSON
 
@@ -21,6 +22,30 @@ func fuzzRQL(_ input: [UInt8]) {
         guard let filter else { continue }
         require(filter.text == written, "the text of \(written) is \(filter.text)")
         for thing in [sample, document] { if let thing { check(filter, context, on: thing) } }
+    }
+    for thing in [sample, document] { if let thing { checkSearch(written, on: thing) } }
+}
+
+/// Permissions only ever take results away from a filter without negations, and options have a sort value per key.
+private func checkSearch(_ written: String, on thing: JSONValue) {
+    // What is refused has nothing to check: that no text traps is all there is to say of it.
+    if let filter = try? RQLSearchFilter.parse(written) {
+        let matches = filter.matches(thing, placeholders: FixedPlaceholders())
+        let readable = filter.matches(thing, placeholders: FixedPlaceholders()) { _ in true }
+        require(readable == matches, "\(written) on \(thing): \(matches), readable \(readable)")
+        let limited = filter.matches(thing, placeholders: FixedPlaceholders()) { $0.first == "features" }
+        require(!limited || matches || written.contains("not("), "\(written) on \(thing) with less to read")
+        // Refused when it is nested one level too deep.
+        if let negation = try? RQLSearchFilter.parse("not(\(written))") {
+            let negated = negation.matches(thing, placeholders: FixedPlaceholders())
+            require(negated != matches, "not(\(written)) on \(thing)")
+        }
+    }
+    // Refused like the filter: most texts are one or the other.
+    if let options = try? RQLOptions.parse([written]) {
+        let values = options.sortValues(of: thing)
+        require(values.count == options.sort.count, "\(written): \(values.count) sort values")
+        require(!options.precedes(values, values), "\(written) sorts \(thing) before itself")
     }
 }
 

@@ -37,8 +37,8 @@ struct Twinspan: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, LintCommand.self, CheckCommand.self, MapCommand.self, TestCommand.self,
             ParseCommand.self, SimulateCommand.self, InitCommand.self, SchemaCommand.self, ImportCommand.self,
-            StatusCommand.self, LogsCommand.self, TapCommand.self, DeadLettersCommand.self, HashPasswordCommand.self,
-            DemoCommand.self,
+            StatusCommand.self, LogsCommand.self, TapCommand.self, DeadLettersCommand.self, PoliciesCommand.self,
+            HashPasswordCommand.self, DemoCommand.self,
         ])
 }
 

@@ -267,6 +267,8 @@ struct ConnectionJSONErrorTests {
         Row("_/_/things/live/events", "_/_/things/live/event", "connectivity:topic.invalid", "'_/_/things/live/event'"),
         Row("?namespaces=x", "?namespaces=x&namespaces=y", "connectivity:topic.invalid", "twice"),
         Row("filter=eq(", "filter=eqq(", "rql.expression.invalid", "invalid input 'e'", at: "/targets/0/topics/0"),
+        Row("filter=eq(", "filter=eqq(", "rql.expression.invalid", "(line 1, column 1).", at: "/targets/0/topics/0"),
+        Row("filter=eq(", "filter=eqq(", "rql.expression.invalid", "\n^", at: "/targets/0/topics/0"),
         Row("[\"js\", \"Ditto\"]", "[\"nope\"]", configuration, "The mapper <nope> could not be loaded."),
         Row(
             "[\"js\", \"Ditto\"]", "[\"ConnectionStatus\"]", configuration, "The mapper <ConnectionStatus> could not be"

@@ -114,6 +114,26 @@ struct ConditionalRequestTests {
         ("eq(a)", "things:condition.invalid"),
     ]
 
+    @Test("what is wrong with a condition is shown with a caret")
+    func invalidCondition() throws {
+        let fixture = try EngineFixture()
+        try fixture.make("n:t")
+        let error = #expect(throws: TwinspanError.self) {
+            try fixture.rig.run(
+                .retrieve, "n:t", "/", nil, headers: ["condition": "eq(attributes/x,{\"a\":\"b\"})"])
+        }
+        #expect(error?.code == "things:condition.invalid")
+        // spec/policies-search.md part H.
+        #expect(error?.message.contains("Invalid input '{'") == true)
+        let caret = "\neq(attributes/x,{\"a\":\"b\"})\n" + String(repeating: " ", count: 16) + "^\n"
+        #expect(error?.description?.contains(caret) == true, "\(error?.description ?? "")")
+        let slashes = #expect(throws: TwinspanError.self) {
+            try fixture.rig.run(.retrieve, "n:t", "/", nil, headers: ["condition": "eq(attributes//x,1)"])
+        }
+        #expect(slashes?.status == 400)
+        #expect(slashes?.description?.contains("Consecutive slashes in JSON pointers are not supported.") == true)
+    }
+
     @Test("a condition decides over every command", arguments: conditions)
     func condition(text: String, code: String?) throws {
         let fixture = try EngineFixture()

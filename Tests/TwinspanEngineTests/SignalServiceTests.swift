@@ -196,7 +196,6 @@ struct SignalServiceTests {
             text("n/t/things/twin/streaming/subscribeForPersistedEvents", "/", "{}"),
             text("n/p/policies/streaming/subscribeForPersistedEvents", "/", "{}"),
             text("n/t/things/twin/commands/migrate", "/", #"{"thingDefinitionUrl":"https://a.example/b"}"#),
-            text("_/_/policies/commands/checkPermissions", "/", "{}"),
             text("_/_/things/live/commands/retrieve", "/", #"{"thingIds":["n:t"]}"#),
         ])
     func unsupported(text: String) throws {

@@ -1,6 +1,7 @@
 import Testing
 import TwinspanExpressions
 import TwinspanJSON
+import TwinspanProtocol
 
 /// Throws random text at both parsers. A trap would end the test run; whatever compiles is also evaluated.
 @Suite("Random input")
@@ -94,7 +95,34 @@ struct RandomInputTests {
             } catch {
                 Self.check(error.offset, in: text)
             }
+            do {
+                let filter = try RQLSearchFilter.parse(text)
+                // Nothing but the id may be read: then no predicate on another field holds.
+                _ = filter.matches(thing) { $0.segments == ["thingId"] }
+                _ = filter.matches(thing)
+            } catch {
+                Self.check(error.offset, in: text)
+            }
         }
         #expect(compiled > 500)
+    }
+
+    @Test("no text traps the parser of search options")
+    func options() {
+        var generator = SeededGenerator(seed: Self.seed)
+        let sample = "sort(+attributes/a,-thingId),size(25)"
+        let thing: JSONValue = ["thingId": "a:b", "attributes": ["a": [1, ["x", nil], ["b": 2]]]]
+        var compiled = 0
+        for index in 0..<Self.count {
+            let text = index % 4 == 0 ? Self.text(&generator) : Self.mutated(sample, &generator)
+            do {
+                let options = try RQLOptions.parse([text])
+                #expect(options.sortValues(of: thing).count == options.sort.count)
+                compiled += 1
+            } catch {
+                #expect(error.code == "thing-search:search.option.invalid")
+            }
+        }
+        #expect(compiled > 1_000)
     }
 }

@@ -165,11 +165,15 @@ struct IllegalSignalTests {
         ("n/p/policies/commands/checkPermissions", "/", #","value":{}"#, topicPath, 400),
         ("_/_/policies/commands/checkPermissions", "/entries", #","value":{}"#, unknownPath, 400),
         ("_/_/policies/commands/checkPermissions", "/", "", "json.invalid", 400),
-        ("_/_/policies/commands/checkPermissions", "/", #","value":{"q":1}"#, "json.invalid", 400),
+        ("_/_/policies/commands/checkPermissions", "/", #","value":[]"#, "json.invalid", 400),
+        (
+            "_/_/policies/commands/checkPermissions", "/", #","value":{"permissionChecks":{"q":{}}}"#,
+            "json.field.missing", 400
+        ),
         ("_/_/policies/commands/checkPermissions", "/", #","value":{"q":{}}"#, "json.field.missing", 400),
         (
             "_/_/policies/commands/checkPermissions", "/",
-            #","value":{"q":{"resource":"x:/","entityId":"n:t","hasPermissions":[]}}"#, "json.invalid", 400
+            #","value":{"q":{"resource":"x:/","entityId":"n:t","hasPermissions":[]}}"#, "json.format.invalid", 400
         ),
         (
             "_/_/policies/commands/checkPermissions", "/",
@@ -187,6 +191,10 @@ struct IllegalSignalTests {
         (
             "_/_/policies/commands/checkPermissions", "/",
             #","value":{"q":{"resource":"thing:/","entityId":"n:t","hasPermissions":["read"]}}"#, "json.invalid", 400
+        ),
+        (
+            "_/_/policies/commands/checkPermissions", "/",
+            #","value":{"q":{"resource":"thing:/","entityId":"n:t","hasPermissions":[]}}"#, "json.invalid", 400
         ),
         ("n/p/policies/announcements/other", "/", #","value":{}"#, topicPath, 400),
         ("n/p/policies/announcements/subjectDeletion", "/", #","value":{}"#, "json.field.missing", 400),

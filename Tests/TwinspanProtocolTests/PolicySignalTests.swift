@@ -59,6 +59,38 @@ struct PolicySignalTests {
         #expect(check.envelope(of: [true, false]).status == 200)
     }
 
+    @Test("questions may stand in a wrapper, and what is no object is no question (policies-search.md F)")
+    func wrappedQuestions() throws {
+        let question = #"{"resource":"policy:/","entityId":"n:p","hasPermissions":["READ"]}"#
+        let rows = [
+            (#"{"a":\#(question)}"#, ["a"]),
+            (#"{"permissionChecks":{"a":\#(question),"b":\#(question)}}"#, ["a", "b"]),
+            (#"{"permissionChecks":\#(question)}"#, ["permissionChecks"]), (#"{"permissionChecks":{}}"#, []),
+            (#"{"a":1,"b":\#(question),"c":null,"d":[]}"#, ["b"]), ("{}", []),
+            (#"{"permissionChecks":{"resource":\#(question)}}"#, ["resource"]),
+        ]
+        for (payload, names) in rows {
+            let check = try CheckPermissions(payload: try JSONText(validating: Array(payload.utf8)))
+            #expect(check.questions.map(\.name) == names, "\(payload)")
+        }
+    }
+
+    @Test("several subjects that change at once are one event (§6.3)")
+    func severalSubjects() throws {
+        let rows = [
+            (#"{"a":{"i:1":{"type":"t"},"i:2":{"type":"t"}},"b":{"i:1":{"type":"t"}}}"#, "modified", nil),
+            (#"{"a":{"i:1":null,"i:2":null},"b":{"i:1":null}}"#, "deleted", #"{"a":["i:1","i:2"],"b":["i:1"]}"#),
+        ]
+        for (stored, action, value) in rows {
+            let event = PolicyEvent(
+                policyID: try PolicyID("n:p"), action: .merged, value: try JSONText(validating: Array(stored.utf8)),
+                revision: 7, timestamp: Timestamp(milliseconds: 0))
+            let envelope = event.envelope(headers: DittoHeaders())
+            #expect(envelope.topic.text == "n/p/policies/events/\(action)")
+            #expect(envelope.path.isRoot && envelope.value?.text == value ?? stored && envelope.revision == 7)
+        }
+    }
+
     @Test("several things are answered in one array")
     func retrieveThings() throws {
         let command = RetrieveThings(namespace: "n", thingIDs: [try ThingID("n:a")])

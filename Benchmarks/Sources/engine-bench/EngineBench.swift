@@ -1,16 +1,21 @@
 import Glibc
+import TwinspanJSON
 
 /// Prints what the five commonest commands and an event for many subscribers cost inside the engine, in nanoseconds and
 /// allocations, as one JSON line. There is neither a broker nor a disk: the store is in memory.
 ///
-/// Usage: `engine-bench [ROUNDS [MILLISECONDS]]`. Ours and the baseline alternate within each round; the medians are
-/// printed.
+/// Usage: `engine-bench [rql] [ROUNDS [MILLISECONDS]]`. With `rql` it measures filters instead, without an engine. Ours
+/// and the baseline alternate within each round; the medians are printed.
 @main
 struct EngineBench {
     static func main() {
-        let rounds = max(CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 5, 1)
-        let milliseconds = CommandLine.arguments.dropFirst(2).first.flatMap { Int($0) } ?? 300
+        var arguments = CommandLine.arguments.dropFirst()
+        let measuresFilters = arguments.first == "rql"
+        if measuresFilters { arguments = arguments.dropFirst() }
+        let rounds = max(arguments.first.flatMap { Int($0) } ?? 5, 1)
+        let milliseconds = arguments.dropFirst().first.flatMap { Int($0) } ?? 300
         do {
+            if measuresFilters { return print(try filters(rounds, milliseconds)) }
             let twin = try Twin()
             let commands = try Workload.allCases.map { workload in
                 #""\#(workload.rawValue)":\#(try self.commands(workload, twin, rounds, milliseconds))"#
@@ -63,6 +68,25 @@ struct EngineBench {
         }
         let figures = object([("shared", shared), ("separate", separate)])
         return figures.dropLast() + #","serialisations":\#(serialisations)}"#
+    }
+
+    /// `{"rql":{"exists(…)":{"model":…,"search":…,"parse":…,"baseline":…}}}`
+    private static func filters(_ rounds: Int, _ milliseconds: Int) throws -> String {
+        let rows = try Filters.texts.map { text in
+            let filters = try Filters(text)
+            var figures: [Filters.Work: [Figure]] = [:]
+            for _ in 0..<rounds {
+                for work in [Filters.Work.model, .search, .paths, .parse] {
+                    figures[work, default: []].append(try filters.measure(work, milliseconds: milliseconds))
+                }
+            }
+            let row = object([
+                ("model", figures[.model] ?? []), ("search", figures[.search] ?? []),
+                ("parse", figures[.parse] ?? []), ("baseline", figures[.paths] ?? []),
+            ])
+            return "\(JSONValue.string(text).text):\(row)"
+        }
+        return #"{"rql":{\#(rows.joined(separator: ","))}}"#
     }
 
     private static func object(_ members: [(name: String, figures: [Figure])]) -> String {

@@ -112,6 +112,7 @@ public struct Configuration: Sendable {
     public var metrics = Metrics()
     /// What connections may reach.
     public var hosts = HostRules.none
+    public var access = AccessConfiguration()
     /// The Kafka cluster of Eclipse Hono.
     public var hono = HonoSettings()
 

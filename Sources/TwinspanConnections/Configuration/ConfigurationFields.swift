@@ -29,6 +29,7 @@ enum ConfigurationFields {
     static let metrics = Part.part("metrics", .object("metrics"), "The metrics page.")
     static let blockedHosts = Part.part(
         "blockedHosts", .object("blockedHosts"), "Hosts that connections may not reach; none when absent.")
+    static let access = Part.part("access", .object("access"), "Access control, beside the policies themselves.")
     static let root = FieldGroup(
         "twinspan.yaml",
         [
@@ -36,6 +37,7 @@ enum ConfigurationFields {
             mappers.declaration, policies.declaration, things.declaration, authentication.declaration,
             limits.declaration, log.declaration, journal.declaration, inbox.declaration,
             deadLetters.declaration, cache.declaration, metrics.declaration, hono.declaration, blockedHosts.declaration,
+            access.declaration,
         ])
 
     static let host = Field<Located<String>?>.text(
@@ -149,9 +151,12 @@ enum ConfigurationFields {
     static let preAuthenticatedGroup = FieldGroup(
         "preAuthenticated", [isEnabled.declaration, from.declaration])
 
-    static let groups = [
-        root, httpGroup, limitsGroup, logGroup, journalGroup, inboxGroup, deadLettersGroup, cacheGroup, metricsGroup,
-        honoGroup,
-        blockedHostsGroup, authenticationGroup, userGroup, devopsGroup, jwtGroup, issuerGroup, preAuthenticatedGroup,
-    ]
+    static let groups =
+        [
+            root, httpGroup, limitsGroup, logGroup, journalGroup, inboxGroup, deadLettersGroup, cacheGroup,
+            metricsGroup,
+            honoGroup,
+            blockedHostsGroup, authenticationGroup, userGroup, devopsGroup, jwtGroup, issuerGroup,
+            preAuthenticatedGroup,
+        ] + AccessFields.groups
 }

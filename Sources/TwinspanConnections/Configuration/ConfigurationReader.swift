@@ -46,6 +46,7 @@ struct ConfigurationReader {
         }
         part(reader, Fields.cache, Fields.cacheGroup) { configuration.cache.bytes = $0.value(Fields.bytes) }
         part(reader, Fields.hono, Fields.honoGroup) { configuration.hono = hono($0) }
+        part(reader, Fields.access, AccessFields.group) { configuration.access = access($0) }
         part(reader, Fields.metrics, Fields.metricsGroup) {
             configuration.metrics.isAuthenticated = $0.value(Fields.isAuthenticated)
         }

@@ -1,5 +1,6 @@
 // What a problem of a definition is over HTTP: the same readers check files and bodies of requests, and a body is
 // answered with the code that Ditto has for the first problem.
+import TwinspanExpressions
 import TwinspanProtocol
 
 /// The code of a problem, and the text where clients expect one of their own.
@@ -7,6 +8,8 @@ struct WireError: Sendable {
     let row: ErrorRow
     /// Replaces the message of the diagnostic.
     var message: String?
+    /// Lines behind the description: where in an expression the problem is.
+    var excerpt: String?
     /// What is found earlier has the lower rank: what cannot be read, what does not fit, labels, labels of others,
     /// certificates and credentials (spec/connectivity.md §1.8).
     let rank: Int
@@ -23,7 +26,6 @@ struct WireError: Sendable {
     static let idInvalid = WireError(GeneralErrorTable.connectionIDInvalid, rank: 0)
     static let uriInvalid = WireError(ConnectivityErrorTable.uriInvalid, rank: 0)
     static let topicInvalid = WireError(ConnectivityErrorTable.topicInvalid, rank: 0)
-    static let filterInvalid = WireError(StreamErrorTable.expressionInvalid)
     static let requestInvalid = WireError(AckErrorTable.requestParsingFailed, rank: 0)
     static let labelInvalid = WireError(AckErrorTable.labelInvalid, rank: 2)
     static let labelNotUnique = WireError(AckErrorTable.labelNotUnique, rank: 3)
@@ -36,6 +38,13 @@ struct WireError: Sendable {
 
     /// The same code with a text of its own.
     func saying(_ message: String) -> WireError { WireError(row, message: message, rank: rank) }
+
+    /// A filter that cannot be compiled, shown with its place.
+    static func filterInvalid(_ error: RQLError) -> WireError {
+        var wire = WireError(StreamErrorTable.expressionInvalid, message: error.message)
+        wire.excerpt = "Line \(error.line), column \(error.column):\n\(error.excerpt)"
+        return wire
+    }
 
     /// An expression that cannot be compiled: placeholders are configuration, functions have codes of their own.
     static func expression(_ code: String) -> WireError {
@@ -53,9 +62,10 @@ struct WireError: Sendable {
         let place = diagnostic.path.isEmpty ? nil : "At '\(diagnostic.path)'"
         let detail = message == nil ? nil : diagnostic.message
         let advice = [detail, diagnostic.question, diagnostic.hint].compactMap { $0 }.joined(separator: "; ")
-        let description = [place, advice.isEmpty ? nil : advice].compactMap { $0 }.joined(separator: ": ")
+        let sentence = [place, advice.isEmpty ? nil : advice].compactMap { $0 }.joined(separator: ": ")
+        let description = [sentence.isEmpty ? nil : sentence + ".", excerpt].compactMap { $0 }.joined(separator: "\n")
         return row.error(
-            message ?? Self.sentence(diagnostic.message), description: description.isEmpty ? nil : description + ".")
+            message ?? Self.sentence(diagnostic.message), description: description.isEmpty ? nil : description)
     }
 
     private static func sentence(_ clause: String) -> String {

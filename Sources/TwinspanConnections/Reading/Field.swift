@@ -106,6 +106,15 @@ extension Field where Value == Duration {
                 name: name, kind: .duration, defaultText: defaultText, documentation: doc),
             fallback: { fallback }, decode: { node, place in FieldDecoding.duration(node, place) })
     }
+
+    /// A span of time above zero with a default.
+    static func span(_ name: String, default defaultText: String, _ doc: String) -> Field {
+        let fallback = TimeSpan.parse(defaultText) ?? .zero
+        return Field(
+            declaration: FieldDeclaration(
+                name: name, kind: .duration, defaultText: defaultText, limit: "above zero", documentation: doc),
+            fallback: { fallback }, decode: { node, place in FieldDecoding.span(node, place) })
+    }
 }
 
 extension Field where Value: RawRepresentable & CaseIterable, Value.RawValue == String {

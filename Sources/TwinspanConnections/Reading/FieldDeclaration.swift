@@ -16,8 +16,12 @@ public struct FieldDeclaration: Sendable, Equatable {
         case word([String])
         /// A list of text.
         case texts
+        /// A list of text, in which null has a meaning of its own.
+        case textsOrNull
         /// An object of text.
         case textMap
+        /// An object of lists of text.
+        case textsMap
         /// An object of anything.
         case anyMap
         /// An object with the fields of this group.

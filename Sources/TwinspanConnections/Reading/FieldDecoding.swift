@@ -59,6 +59,18 @@ enum FieldDecoding {
         return duration
     }
 
+    /// A duration above zero.
+    static func span(_ node: YAMLNode, _ place: FieldPlace) -> Duration? {
+        guard let duration = duration(node, place) else { return nil }
+        guard duration > .zero else {
+            place.sink.error(
+                at: Spot(of: node), path: place.path, "'\(place.name)' must be longer than nothing",
+                hint: "write a duration above zero, e.g. 1s")
+            return nil
+        }
+        return duration
+    }
+
     static func word<Word>(_ node: YAMLNode, _ place: FieldPlace) -> Word?
     where Word: RawRepresentable & CaseIterable, Word.RawValue == String {
         guard let text = text(node, place)?.value else { return nil }
@@ -88,11 +100,11 @@ enum FieldDecoding {
     /// Whether a part is a list or an object where its declaration says so.
     static func hasShape(_ node: YAMLNode, of kind: FieldDeclaration.Kind, _ place: FieldPlace) -> Bool {
         switch kind {
-        case .objects, .texts:
+        case .objects, .texts, .textsOrNull:
             if node.sequence != nil { return true }
             let nothing: Bool? = mismatch("a list", node, place, hint: "each entry begins with '- '")
             return nothing ?? false
-        case .object, .objectMap, .textMap, .anyMap:
+        case .object, .objectMap, .textMap, .textsMap, .anyMap:
             if node.mapping != nil { return true }
             let nothing: Bool? = mismatch("an object", node, place)
             return nothing ?? false

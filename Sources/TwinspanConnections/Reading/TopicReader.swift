@@ -87,14 +87,12 @@ struct TopicReader {
             topic.filter = try RQLFilter.parse(value.text, placeholders: .connection)
             return true
         } catch {
-            // The message goes on with an excerpt of the filter, which the line of the file replaces.
-            let firstLine = error.message.split(separator: "\n").first.map(String.init) ?? error.message
-            let problem = firstLine.range(of: " (line ").map { String(firstLine[..<$0]) } ?? firstLine
             let token = ExpressionToken.range(at: error.offset, in: value.text)
-            let advice = Advice(error.description)
+            let advice = Advice(error.advice)
+            // A file shows the place in its own line; over HTTP there is none, so the excerpt goes with the error.
             report(
-                text, value.range(token), "filter: \(Sentence.phrase(problem))", hint: advice.hint,
-                suggestion: advice.suggestion, as: .filterInvalid)
+                text, value.range(token), "filter: \(Sentence.phrase(error.problem))", hint: advice.hint,
+                suggestion: advice.suggestion, as: .filterInvalid(error))
             return false
         }
     }

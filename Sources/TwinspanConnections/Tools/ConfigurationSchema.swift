@@ -55,6 +55,9 @@ public enum ConfigurationSchema {
         case .size, .duration: ["type": ["integer", "string"]]
         case .word(let words): ["anyOf": [["enum": .array(words.map { .string($0) })], variable]]
         case .texts: ["type": "array", "items": ["type": "string"]]
+        case .textsOrNull: ["type": "array", "items": ["type": ["string", "null"]]]
+        case .textsMap:
+            ["type": "object", "additionalProperties": ["type": "array", "items": ["type": "string"]]]
         case .textMap: ["type": "object", "additionalProperties": ["type": "string"]]
         case .anyMap: ["type": "object"]
         case .object(let name): reference(name)

@@ -10,7 +10,7 @@ public enum SignalCheck {
         switch signal {
         case .thingCommand(let command): _ = try ThingRequest(command)
         case .policyCommand(let command):
-            _ = try PreparedPolicyCommand(command, now: Timestamp(milliseconds: 0), limits: limits)
+            _ = try PreparedPolicyCommand(command, caller: nil, now: Timestamp(milliseconds: 0), limits: limits)
         case .message(let message): try message.checkSize(limits.messageBytes)
         default: break
         }

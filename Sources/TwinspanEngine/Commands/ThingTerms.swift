@@ -74,7 +74,7 @@ final class ThingTerms: Sendable {
         do throws(RQLError) {
             return try RQLFilter.parse(text, placeholders: .condition)
         } catch {
-            throw ThingErrorTable.conditionInvalid.error(error.message, description: error.description)
+            throw error.wireError(ThingErrorTable.conditionInvalid)
         }
     }
 

@@ -56,6 +56,8 @@ extension TwinEngine {
                 let outcome = execute(command, as: sender, origin: session.id)
                 commitSoon()
                 return answer(outcome, to: signal, ended) { command.envelope(of: $0) }
+            case .checkPermissions(let command):
+                return answer(execute(command, as: sender), to: signal, ended) { command.envelope(of: $0) }
             case .message(let message) where message.status == nil:
                 return send(message, as: sender, origin: session.id) { answer in
                     ended(

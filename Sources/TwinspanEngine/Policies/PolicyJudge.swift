@@ -13,6 +13,7 @@ struct PolicyJudge {
     let prepared: PreparedPolicyCommand
     let state: PolicyState
     let context: AuthorizationContext
+    let access: AccessSettings
     let limits: TwinLimits
     let now: Timestamp
 
@@ -25,6 +26,7 @@ struct PolicyJudge {
             guard resource.kind == .policy, command.action == .create || command.action == .modify else {
                 throw .notFound(.root, of: command.policyID)
             }
+            try access.creation.check(command.policyID, creator: context)
             try checkPreconditions(nil)
             return try change(.created, prepared.value, status: 201)
         }
@@ -198,7 +200,7 @@ struct PolicyJudge {
                 "The policy '\(command.policyID)' would have \(text.bytes.count) bytes of \(limits.policyBytes).")
         }
         if let expired = prepared.expired { throw .subjectExpired(expired.text) }
-        try policy.validateOwnership(changedEntry: resource.label)
+        if access.preventsLockout { try policy.validateOwnership(changedEntry: resource.label) }
         let after = PolicyState(after: state, event, policy, text: text)
         try requireOwnWrite(after, event)
         return after

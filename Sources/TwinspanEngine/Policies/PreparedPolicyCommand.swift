@@ -17,10 +17,13 @@ struct PreparedPolicyCommand {
     /// `policy-view: resolved` on a retrieve of the whole policy.
     let isResolvedView: Bool
 
-    /// Throws what is wrong with the path, the headers and the value.
+    /// Throws what is wrong with the path, the headers and the value. `caller` stands in the place of placeholders of
+    /// subject ids; without one they are checked only.
     init(
-        _ command: PolicyCommand, now: Timestamp, limits: TwinLimits, access: AccessSettings = AccessSettings()
+        _ given: PolicyCommand, caller: AuthorizationContext?, now: Timestamp, limits: TwinLimits,
+        access: AccessSettings = AccessSettings()
     ) throws(TwinspanError) {
+        let command = try SubjectPlaceholders.resolve(pathOf: given, caller: caller)
         self.command = command
         let resource = command.resource
         guard resource.offers(command.action) else {
@@ -38,6 +41,7 @@ struct PreparedPolicyCommand {
             return
         }
         guard var json = command.value?.value else { throw .jsonInvalid("The value of the command is missing.") }
+        try SubjectPlaceholders.resolve(in: &json, of: resource.kind, caller: caller)
         let earliest = SubjectExpiry.roundUp(
             in: &json, of: resource.kind, granularity: access.expiryGranularity,
             announcements: access.announcements.granularity)

@@ -10,7 +10,7 @@ extension TwinEngine {
         let now = clock.now
         do throws(TwinspanError) {
             let prepared = try PreparedPolicyCommand(
-                command, now: now, limits: settings.limits, access: settings.access)
+                command, caller: context, now: now, limits: settings.limits, access: settings.access)
             for _ in 0..<32 {
                 if let outcome = judge(prepared, as: context, origin: origin, now: now) { return outcome }
                 if let failure = load(command.policyID) { return unavailable(failure, PolicyErrorTable.unavailable) }
@@ -31,9 +31,9 @@ extension TwinEngine {
         let now = clock.now
         do throws(TwinspanError) {
             return judge(
-                try PreparedPolicyCommand(command, now: now, limits: settings.limits, access: settings.access),
-                as: context, origin: origin,
-                now: now)
+                try PreparedPolicyCommand(
+                    command, caller: context, now: now, limits: settings.limits, access: settings.access),
+                as: context, origin: origin, now: now)
         } catch {
             return failed(error, 0)
         }
@@ -49,7 +49,9 @@ extension TwinEngine {
             guard let slot = content.cache.slot(of: command.policyID) else { return nil }
             let entry = content.cache[slot]
             let judge = PolicyJudge(
-                prepared: prepared, state: entry.state, context: context, limits: settings.limits, now: now)
+                prepared: prepared, state: entry.state, context: context, access: settings.access,
+                limits: settings.limits,
+                now: now)
             do throws(TwinspanError) {
                 let verdict = try judge.verdict()
                 guard let event = verdict.event, let after = verdict.after else {

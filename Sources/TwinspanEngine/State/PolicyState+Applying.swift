@@ -22,6 +22,7 @@ extension PolicyState {
 
     /// The policy after `event`, not yet read; nil when it is deleted.
     func json(after event: PolicyEvent) throws(InconsistentEvent) -> JSONValue? {
+        if event.action == .merged { return try json(afterMerge: event) }
         let isRoot = event.path.isRoot
         if event.action == .deleted, isRoot { return .none }
         var json = try isRoot ? .null : partOwner(event)
@@ -34,8 +35,27 @@ extension PolicyState {
             json.set(value.value, at: event.path)
         case .deleted:
             json.remove(at: event.path)
-        case .merged:
-            throw InconsistentEvent(description: "a merge of the policy \(event.policyID), which there is not")
+        case .merged: break
+        }
+        return json
+    }
+
+    /// The policy after an event of several subjects (`PolicyEvent`).
+    private func json(afterMerge event: PolicyEvent) throws(InconsistentEvent) -> JSONValue {
+        guard event.path.isRoot, var json = text?.value, let changes = event.value?.value.object,
+            !changes.isEmpty
+        else {
+            throw InconsistentEvent(description: "a merge of absent \(event.policyID), or without subjects")
+        }
+        for (label, subjects) in changes.members {
+            let path = JSONPointer(segments: ["entries", label, "subjects"])
+            guard var present = json.value(at: path)?.object, let subjects = subjects.object else {
+                throw InconsistentEvent(description: "a merge of subjects of an absent entry of \(event.policyID)")
+            }
+            for (id, subject) in subjects.members {
+                if subject.isNull { present.remove(id) } else { present[id] = subject }
+            }
+            json.set(.object(present), at: path)
         }
         return json
     }
@@ -53,7 +73,7 @@ extension PolicyState {
 
     /// The text to keep. A whole policy comes in its canonical form; one with a changed part has to be put into it.
     static func text(after event: PolicyEvent, _ policy: Policy) -> JSONText {
-        if event.path.isRoot, let value = event.value { return value }
+        if event.path.isRoot, event.action != .merged, let value = event.value { return value }
         return JSONText(policy.json)
     }
 }

@@ -91,7 +91,7 @@ struct ThingCreation {
     /// Judges the creation. `policy` gives the state of a needed policy.
     func verdict(
         after state: ThingState, policy: (PolicyID) -> PolicyState, context: AuthorizationContext, limits: TwinLimits,
-        now: Timestamp
+        preventsLockout: Bool, now: Timestamp
     ) throws(TwinspanError) -> Verdict {
         var made: (event: PolicyEvent, after: PolicyState)?
         let policyID: PolicyID
@@ -103,13 +103,16 @@ struct ThingCreation {
         case .inline(let id, let json):
             policyID = id
             made = try make(
-                try inlinePolicy(json, id: id, limits: limits, now: now), after: policy(id), limits: limits, now: now)
+                try inlinePolicy(json, id: id, context, preventsLockout: preventsLockout, limits: limits, now: now),
+                after: policy(id), limits: limits, now: now)
             enforcer = try ownable(made, context)
         case .copy(let source, let id):
             policyID = id
             _ = try readable(policy(source), source, context)
             guard let text = policy(source).text else { throw GeneralErrorTable.policyNotFound.error() }
-            made = try make(try parsed(text.value, id: id, limits: limits), after: policy(id), limits: limits, now: now)
+            made = try make(
+                try parsed(text.value, id: id, preventsLockout: preventsLockout, limits: limits), after: policy(id),
+                limits: limits, now: now)
             enforcer = try ownable(made, context)
         case .copyReferred:
             // The engine looks references up before it comes here.
@@ -173,15 +176,18 @@ struct ThingCreation {
         return enforcer
     }
 
-    /// The policy that is given with the thing. Its expiries are rounded up as those of any policy that is written.
+    /// The policy that is given with the thing. Its placeholders are replaced and its expiries rounded up as those of
+    /// any policy that is written.
     private func inlinePolicy(
-        _ json: JSONValue, id: PolicyID, limits: TwinLimits, now: Timestamp
+        _ json: JSONValue, id: PolicyID, _ creator: AuthorizationContext, preventsLockout: Bool, limits: TwinLimits,
+        now: Timestamp
     ) throws(TwinspanError) -> Policy {
         var rounded = json
+        try SubjectPlaceholders.resolve(in: &rounded, of: .policy, caller: creator)
         let earliest = SubjectExpiry.roundUp(
             in: &rounded, of: .policy, granularity: access.expiryGranularity,
             announcements: access.announcements.granularity)
-        let policy = try parsed(rounded, id: id, limits: limits)
+        let policy = try parsed(rounded, id: id, preventsLockout: preventsLockout, limits: limits)
         if let earliest, earliest.instant.milliseconds < now.milliseconds {
             throw notCreatable(because: .subjectExpired(earliest.text))
         }
@@ -189,12 +195,14 @@ struct ThingCreation {
     }
 
     /// Throws `things:policy.invalid` for what is no policy under this id, or has no owner.
-    private func parsed(_ json: JSONValue, id: PolicyID, limits: TwinLimits) throws(TwinspanError) -> Policy {
+    private func parsed(
+        _ json: JSONValue, id: PolicyID, preventsLockout: Bool, limits: TwinLimits
+    ) throws(TwinspanError) -> Policy {
         var value = json
         if value.object != nil { value.set(.string(id.text), at: JSONPointer(segments: ["policyId"])) }
         do throws(TwinspanError) {
             let policy = try Policy.parse(value, id: id, limits: PolicyLimits(limits))
-            try policy.validateOwnership()
+            if preventsLockout { try policy.validateOwnership() }
             return policy
         } catch {
             throw ThingErrorTable.policyInvalid.error(description: error.message)

@@ -142,6 +142,7 @@ extension TwinEngine {
         do throws(TwinspanError) {
             var creation = try ThingCreation(command, request)
             creation.access = settings.access
+            try settings.access.creation.check(creation, creator: context)
             if let reference = creation.resolve(request.referred, epoch: gate.epoch) {
                 return .needsReference(reference)
             }
@@ -156,7 +157,8 @@ extension TwinEngine {
                         dependsOn = max(dependsOn, known.sequence)
                         return known.state
                     },
-                    context: context, limits: settings.limits, now: now)
+                    context: context, limits: settings.limits, preventsLockout: settings.access.preventsLockout,
+                    now: now)
                 guard let event = verdict.thing.event, let after = verdict.thing.after else {
                     return .done(failed(GeneralErrorTable.internalError.error(), dependsOn))
                 }

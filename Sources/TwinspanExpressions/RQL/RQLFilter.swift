@@ -35,9 +35,10 @@ public struct RQLFilter: Sendable, Hashable {
     /// Compiles `text`. White space is accepted in more places than the grammar asks for; names are never trimmed.
     ///
     /// - Parameter placeholders: which placeholders count as properties here.
-    /// - Throws: `RQLError` for a syntax error, an unknown property, and predicates nested deeper than 64.
+    /// - Throws: `RQLError` for a syntax error, an unknown property, predicates nested deeper than 64, and more than
+    ///   1,048,576 bytes.
     public static func parse(_ text: String, placeholders: RQLPlaceholders) throws(RQLError) -> RQLFilter {
-        var parser = RQLParser(text, placeholders: placeholders)
+        var parser = RQLParser(text, dialect: .model(placeholders))
         return RQLFilter(text: text, predicate: try parser.parse())
     }
 
@@ -47,9 +48,10 @@ public struct RQLFilter: Sendable, Hashable {
         var fields: [JSONPointer] = []
         var placeholders: [Placeholder] = []
         var known: Set<RQLProperty> = []
+        var knownFields: Set<JSONPointer> = []
         for property in predicate.properties where known.insert(property).inserted {
             if case .placeholder(let placeholder) = property { placeholders.append(placeholder) }
-            if let pointer = property.pointer, !fields.contains(pointer) { fields.append(pointer) }
+            if let pointer = property.pointer, knownFields.insert(pointer).inserted { fields.append(pointer) }
         }
         self.fields = fields
         self.placeholders = placeholders

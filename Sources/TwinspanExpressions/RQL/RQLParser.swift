@@ -1,10 +1,14 @@
-// Reads the grammar of spec/policies-search.md B.1 from UTF-8 bytes. White space is also accepted before literals,
-// around children and after the last parenthesis, where the reference refuses it; spaces inside a name belong to it.
+// Reads the grammar of spec/policies-search.md B.1. White space is also accepted before literals, around children and
+// after the last parenthesis, where the reference refuses it; spaces inside a name belong to it.
 
-/// Recursive-descent parser; recursion is bounded by `depthMax`.
+import TwinspanProtocol
+
+/// Recursive-descent parser; recursion is bounded by `depthMax`, and so is that of everything that walks the result.
 struct RQLParser {
     /// Filters come from peers, so nesting has a bound. Written filters stay far below it.
     static let depthMax = 64
+    /// UTF-8 bytes of a filter: more than any message, URI or header carries.
+    static let byteCountMax = 1_048_576
 
     private enum Operator: String, CaseIterable {
         case eq, ne, gt, ge, lt, le, like, ilike, and, or, not, exists, empty
@@ -13,20 +17,27 @@ struct RQLParser {
 
     private static let operatorNames = Operator.allCases.map(\.rawValue)
 
-    private let bytes: [UInt8]
-    private let placeholders: RQLPlaceholders
-    private var position = 0
+    private var scanner: RQLScanner
+    private let dialect: RQLDialect
 
-    init(_ text: String, placeholders: RQLPlaceholders) {
-        bytes = Array(text.utf8)
-        self.placeholders = placeholders
+    init(_ text: String, dialect: RQLDialect) {
+        scanner = RQLScanner(
+            text,
+            syntaxAdvice: "Check that all parentheses and quotes are closed and that strings are quoted, as in"
+                + " and(eq(attributes/a,1),like(attributes/b,\"x*\")).")
+        self.dialect = dialect
     }
 
     mutating func parse() throws(RQLError) -> RQLPredicate {
-        skipWhitespace()
+        guard scanner.bytes.count <= Self.byteCountMax else {
+            throw scanner.error(
+                "The filter is too long: it has \(scanner.bytes.count) bytes",
+                advice: "Write at most \(Self.byteCountMax) bytes.", at: Self.byteCountMax)
+        }
+        scanner.skipWhitespace()
         let predicate = try query(depth: 0)
-        skipWhitespace()
-        guard position == bytes.count else { throw invalidInput(expected: "the end of the filter") }
+        scanner.skipWhitespace()
+        guard scanner.isAtEnd else { throw scanner.invalidInput(expected: "the end of the filter") }
         return predicate
     }
 
@@ -34,14 +45,13 @@ struct RQLParser {
 
     private mutating func query(depth: Int) throws(RQLError) -> RQLPredicate {
         guard depth < Self.depthMax else {
-            throw RQLError(
-                "The filter is nested too deeply",
-                description: "Nest predicates at most \(Self.depthMax) levels deep.", at: position, in: bytes)
+            throw scanner.error(
+                "The filter is nested too deeply", advice: "Nest predicates at most \(Self.depthMax) levels deep.")
         }
         let name = try operatorName()
-        try expect("(")
+        try scanner.expect("(")
         let predicate = try arguments(of: name, depth: depth)
-        try expect(")")
+        try scanner.expect(")")
         return predicate
     }
 
@@ -50,9 +60,9 @@ struct RQLParser {
         case .and: return .and(try children(depth: depth))
         case .or: return .or(try children(depth: depth))
         case .not:
-            skipWhitespace()
+            scanner.skipWhitespace()
             let child = try query(depth: depth + 1)
-            skipWhitespace()
+            scanner.skipWhitespace()
             return .not(child)
         case .exists: return .exists(try property(isCompared: false))
         case .empty: return .empty(try property(isCompared: false))
@@ -71,24 +81,24 @@ struct RQLParser {
     private mutating func children(depth: Int) throws(RQLError) -> [RQLPredicate] {
         var children: [RQLPredicate] = []
         repeat {
-            skipWhitespace()
+            scanner.skipWhitespace()
             children.append(try query(depth: depth + 1))
-            skipWhitespace()
-        } while consume(UInt8(ascii: ","))
+            scanner.skipWhitespace()
+        } while scanner.consume(",")
         return children
     }
 
     private mutating func comparison(_ make: (RQLLiteral) -> RQLComparison) throws(RQLError) -> RQLPredicate {
         let property = try property(isCompared: true)
-        try expect(",")
+        try scanner.expect(",")
         return .compare(property, make(try literal()))
     }
 
     private mutating func membership() throws(RQLError) -> RQLPredicate {
         let property = try property(isCompared: true)
-        try expect(",")
+        try scanner.expect(",")
         var literals = [try literal()]
-        while consume(UInt8(ascii: ",")) { literals.append(try literal()) }
+        while scanner.consume(",") { literals.append(try literal()) }
         return .compare(property, .any(literals))
     }
 
@@ -100,15 +110,13 @@ struct RQLParser {
     }
 
     private mutating func operatorName() throws(RQLError) -> Operator {
-        let start = position
-        var end = position
-        while end < bytes.count, bytes[end] >= UInt8(ascii: "a"), bytes[end] <= UInt8(ascii: "z") { end += 1 }
-        let name = String(decoding: bytes[start..<end], as: UTF8.self)
+        let start = scanner.position
+        let name = scanner.word()
         guard let known = Operator(rawValue: name) else {
+            scanner.back(to: start)
             let hint = NearestName.hint(for: name, among: Self.operatorNames)
-            throw invalidInput(expected: "one of \(Self.operatorNames.joined(separator: ", "))", hint: hint)
+            throw scanner.invalidInput(expected: "one of \(Self.operatorNames.joined(separator: ", "))", hint: hint)
         }
-        position = end
         return known
     }
 
@@ -116,212 +124,105 @@ struct RQLParser {
 
     /// A name up to the next comma or parenthesis.
     private mutating func property(isCompared: Bool) throws(RQLError) -> RQLProperty {
-        let start = position
-        let name = try characters(isString: false, closing: nil)
-        guard let property = RQLProperty(parsing: name, placeholders: placeholders),
-            property.isComparable || !isCompared
+        let start = scanner.position
+        let name = try scanner.name()
+        guard let property = RQLProperty(parsing: name, dialect: dialect), property.isComparable || !isCompared
         else { throw unknownProperty(name, at: start) }
         return property
     }
 
     private func unknownProperty(_ name: String, at offset: Int) -> RQLError {
-        let listing =
-            "thingId, policyId, namespace, definition, attributes/…, features/<id>/properties/…, "
-            + "features/<id>/desiredProperties/…, features/<id>/definition, _metadata/…, _revision, _modified, _created"
-        let scope = placeholders.scope
-        return RQLError(
-            "Unknown property name: \(name)",
-            description: "Fields that can be used: \(listing)."
-                + (scope.prefixes.isEmpty ? "" : " \(scope.allowedDescription)")
-                + " A whole feature or all of its properties can be used with exists and empty only."
-                + NearestName.hint(for: name, among: RQLProperty.candidates(for: name) + scope.candidates(for: name)),
-            at: offset, in: bytes)
+        let scope = dialect.scope
+        var advice = "Fields that can be used: \(RQLProperty.listing)."
+        if !scope.prefixes.isEmpty { advice += " \(scope.allowedDescription)" }
+        if RQLProperty.hasConsecutiveSlashes(name) {
+            advice = "Consecutive slashes in JSON pointers are not supported. " + advice
+        }
+        advice += " A whole feature or all of its properties can be used with exists and empty only."
+        let candidates = RQLProperty.candidates(for: name) + scope.candidates(for: name)
+        return scanner.error(
+            "Unknown property name: \(name.shortened)",
+            advice: advice + NearestName.hint(for: name, among: candidates), at: offset)
     }
 
     // MARK: Literals
 
     private mutating func literal() throws(RQLError) -> RQLLiteral {
-        skipWhitespace()
+        scanner.skipWhitespace()
         let literal = try bareLiteral()
-        skipWhitespace()
+        scanner.skipWhitespace()
         return literal
     }
 
     private mutating func bareLiteral() throws(RQLError) -> RQLLiteral {
-        let byte = position < bytes.count ? bytes[position] : 0
-        switch byte {
-        case UInt8(ascii: "\""), UInt8(ascii: "'"):
-            position += 1
-            return .scalar(RQLScalar(text: try characters(isString: true, closing: byte)))
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"):
+        switch scanner.next {
+        case .some(UInt8(ascii: "0")...UInt8(ascii: "9")), UInt8(ascii: "+"), UInt8(ascii: "-"):
             return .scalar(.number(try number()))
         default:
-            if consume(word: "true") { return .scalar(.bool(true)) }
-            if consume(word: "false") { return .scalar(.bool(false)) }
-            if consume(word: "null") { return .scalar(.null) }
-            if consume(word: "time:") { return .time(try time()) }
-            throw invalidInput(expected: "a quoted string, a number, true, false, null or time:…")
+            if scanner.consume("\"") { return .scalar(RQLScalar(text: try scanner.string(closing: "\""))) }
+            if scanner.consume("'") { return .scalar(RQLScalar(text: try scanner.string(closing: "'"))) }
+            if scanner.consume(word: "true") { return .scalar(.bool(true)) }
+            if scanner.consume(word: "false") { return .scalar(.bool(false)) }
+            if scanner.consume(word: "null") { return .scalar(.null) }
+            if scanner.consume(word: "time:") { return .time(try time()) }
+            throw scanner.invalidInput(expected: "a quoted string, a number, true, false, null or time:…")
         }
     }
 
     /// The time after `time:`, whose place is in the error if it is malformed.
     private mutating func time() throws(RQLError) -> TimeExpression {
-        let start = position
-        let text = try characters(isString: false, closing: nil).trimmed()
+        let start = scanner.position
+        let text = try scanner.name().trimmed()
         guard let expression = TimeExpression(parsing: text) else {
-            throw RQLError(
-                "'time:\(text)' is not a time",
-                description: "Write time:now or time:now_epoch_millis, then an offset such as -1h and a truncation such"
+            throw scanner.error(
+                "'time:\(text.shortened)' is not a time",
+                advice: "Write time:now or time:now_epoch_millis, then an offset such as -1h and a truncation such"
                     + " as [d]. Units: ms s m h d w mo y.",
-                at: start, in: bytes)
+                at: start)
         }
         return expression
     }
 
     /// An integer of 64 bits or a decimal fraction, without leading zeros and without an exponent.
     private mutating func number() throws(RQLError) -> DecimalNumber {
-        let start = position
-        if !consume(UInt8(ascii: "+")) { _ = consume(UInt8(ascii: "-")) }
-        let digitsStart = position
-        skipDigits()
-        if position > digitsStart + 1, bytes[digitsStart] == UInt8(ascii: "0") {
-            position = digitsStart + 1
-            throw invalidInput(expected: "no digit after a leading zero")
+        let start = scanner.position
+        if !scanner.consume("+") { _ = scanner.consume("-") }
+        let digitsStart = scanner.position
+        let startsWithZero = scanner.next == UInt8(ascii: "0")
+        scanner.skipDigits()
+        if startsWithZero, scanner.position > digitsStart + 1 {
+            scanner.back(to: digitsStart)
+            _ = scanner.consume("0")
+            throw scanner.invalidInput(expected: "no digit after a leading zero")
         }
-        guard position > digitsStart else { throw invalidInput(expected: "a digit") }
+        guard scanner.position > digitsStart else { throw scanner.invalidInput(expected: "a digit") }
         var isInteger = true
-        if consume(UInt8(ascii: ".")) {
+        if scanner.consume(".") {
             isInteger = false
-            let fractionStart = position
-            skipDigits()
-            guard position > fractionStart else { throw invalidInput(expected: "a digit") }
+            let fractionStart = scanner.position
+            scanner.skipDigits()
+            guard scanner.position > fractionStart else { throw scanner.invalidInput(expected: "a digit") }
         }
-        let text = String(decoding: bytes[start..<position], as: UTF8.self)
-        guard text != "-0", !isInteger || Int64(text) != nil, let number = DecimalNumber(parsing: text) else {
-            throw RQLError(
-                "The number \(text) cannot be used",
-                description: "Integers have 64 bits; zero has no sign.", at: start, in: bytes)
+        let text = scanner.text(from: start)
+        guard text != "-0", !isInteger || Int64(text) != nil,
+            let number = DecimalNumber(parsing: Self.canonical(text))
+        else {
+            throw scanner.error(
+                "The number \(text.shortened) cannot be used", advice: "Integers have 64 bits; zero has no sign.",
+                at: start)
         }
         return number
     }
 
-    private mutating func skipDigits() {
-        while position < bytes.count, bytes[position] >= 0x30, bytes[position] <= 0x39 { position += 1 }
-    }
-
-    // MARK: Characters
-
-    /// The characters of a name (up to a comma, parenthesis or quote, which stays) or of a string (up to its closing
-    /// quote, which is consumed), with escapes decoded.
-    private mutating func characters(isString: Bool, closing: UInt8?) throws(RQLError) -> String {
-        var output: [UInt8] = []
-        while position < bytes.count {
-            let byte = bytes[position]
-            if isString, byte == closing {
-                position += 1
-                return String(decoding: output, as: UTF8.self)
-            }
-            if !isString, byte == UInt8(ascii: ",") || byte == UInt8(ascii: ")") || byte == UInt8(ascii: "\"") { break }
-            if byte == UInt8(ascii: "\\") {
-                position += 1
-                try escape(quote: closing ?? UInt8(ascii: "\""), into: &output)
-            } else {
-                output.append(byte)
-                position += 1
-            }
+    /// The form that the number has as a text or a pattern: `+42` is `42`, and `1.50` is `1.5` (B.5).
+    private static func canonical(_ text: String) -> String {
+        var bytes = text.utf8[...]
+        if bytes.first == UInt8(ascii: "+") { bytes = bytes.dropFirst() }
+        guard let point = bytes.firstIndex(of: UInt8(ascii: ".")) else { return String(Substring(bytes)) }
+        let firstDecimal = bytes.index(after: point)
+        while bytes.last == UInt8(ascii: "0"), bytes.index(before: bytes.endIndex) > firstDecimal {
+            bytes = bytes.dropLast()
         }
-        if let closing, isString {
-            throw invalidInput(expected: "a closing \(Character(Unicode.Scalar(closing)))")
-        }
-        return String(decoding: output, as: UTF8.self)
-    }
-
-    /// What follows a backslash. `quote` is the quote that may be escaped here.
-    private mutating func escape(quote: UInt8, into output: inout [UInt8]) throws(RQLError) {
-        guard position < bytes.count else { throw invalidInput(expected: "an escaped character") }
-        switch bytes[position] {
-        case quote: output.append(quote)
-        case UInt8(ascii: "\\"): output.append(UInt8(ascii: "\\"))
-        case UInt8(ascii: "/"): output.append(UInt8(ascii: "/"))
-        case UInt8(ascii: "b"): output.append(0x08)
-        case UInt8(ascii: "f"): output.append(0x0C)
-        case UInt8(ascii: "n"): output.append(0x0A)
-        case UInt8(ascii: "r"): output.append(0x0D)
-        case UInt8(ascii: "t"): output.append(0x09)
-        case UInt8(ascii: "u"):
-            position += 1
-            try unicodeEscape(into: &output)
-            return
-        default: throw invalidInput(expected: "one of \(Character(Unicode.Scalar(quote))) \\ / b f n r t u")
-        }
-        position += 1
-    }
-
-    /// Four hexadecimal digits, or two such escapes for a surrogate pair. A lone surrogate, which the grammar accepts
-    /// but no string can hold, becomes U+FFFD.
-    private mutating func unicodeEscape(into output: inout [UInt8]) throws(RQLError) {
-        var value = try hexadecimal()
-        if (0xD800...0xDBFF).contains(value), position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"),
-            bytes[position + 1] == UInt8(ascii: "u")
-        {
-            let afterHigh = position
-            position += 2
-            let low = try hexadecimal()
-            if (0xDC00...0xDFFF).contains(low) {
-                value = 0x10000 + (value - 0xD800) << 10 + (low - 0xDC00)
-            } else {
-                position = afterHigh
-            }
-        }
-        output += String(Character(Unicode.Scalar(value) ?? "\u{FFFD}")).utf8
-    }
-
-    private mutating func hexadecimal() throws(RQLError) -> UInt32 {
-        var value: UInt32 = 0
-        for _ in 0..<4 {
-            guard position < bytes.count, let digit = bytes[position].hexDigitValue else {
-                throw invalidInput(expected: "a hexadecimal digit")
-            }
-            value = value << 4 | UInt32(digit)
-            position += 1
-        }
-        return value
-    }
-
-    // MARK: Bytes
-
-    private mutating func skipWhitespace() {
-        while position < bytes.count, [0x20, 0x0A, 0x0D, 0x09, 0x0C].contains(bytes[position]) { position += 1 }
-    }
-
-    private mutating func consume(_ byte: UInt8) -> Bool {
-        guard position < bytes.count, bytes[position] == byte else { return false }
-        position += 1
-        return true
-    }
-
-    private mutating func consume(word: String) -> Bool {
-        guard bytes[position...].starts(with: word.utf8) else { return false }
-        position += word.utf8.count
-        return true
-    }
-
-    private mutating func expect(_ character: Unicode.Scalar) throws(RQLError) {
-        guard consume(UInt8(ascii: character)) else { throw invalidInput(expected: "'\(character)'") }
-    }
-
-    /// The error for what stands at `position`.
-    private func invalidInput(expected: String, hint: String = "") -> RQLError {
-        let description =
-            "Check that all parentheses and quotes are closed and that strings are quoted, as in"
-            + " and(eq(attributes/a,1),like(attributes/b,\"x*\")).\(hint)"
-        guard position < bytes.count else {
-            return RQLError(
-                "Unexpected end of input, expected \(expected)", description: description, at: position, in: bytes)
-        }
-        let rest = String(decoding: bytes[position...].prefix(4), as: UTF8.self)
-        return RQLError(
-            "Invalid input '\(rest.unicodeScalars.first.map(String.init) ?? "")', expected \(expected)",
-            description: description, at: position, in: bytes)
+        return String(Substring(bytes))
     }
 }

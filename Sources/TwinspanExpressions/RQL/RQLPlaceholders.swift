@@ -8,8 +8,10 @@ public struct RQLPlaceholders: Sendable, Hashable {
         self.scope = scope
     }
 
-    /// `condition`, `live-channel-condition`, patch conditions, pre-defined extra fields, history: thing fields only.
+    /// `condition`, `live-channel-condition`, patch conditions, pre-defined extra fields: thing fields only.
     public static let condition = RQLPlaceholders(PlaceholderScope(position: "a condition", prefixes: []))
+    /// Filters of streams of persisted events: thing fields only.
+    public static let history = RQLPlaceholders(PlaceholderScope(position: "a history filter", prefixes: []))
     /// Filters of server-sent events.
     public static let serverSentEvents = RQLPlaceholders(
         PlaceholderScope(position: "a stream filter", prefixes: [.topic, .resource, .time]))

@@ -1,4 +1,4 @@
-// Values that predicates compare, and their order in the model (spec/policies-search.md B.4).
+// Values that predicates compare, and their order in the model and in searches (spec/policies-search.md B.4).
 
 import TwinspanJSON
 
@@ -13,6 +13,18 @@ enum RQLLiteral: Sendable, Hashable {
         switch self {
         case .scalar(let scalar): scalar
         case .time(let expression): resolver.values(of: .time(expression)).first.map(RQLScalar.init(text:))
+        }
+    }
+
+    /// Whether this is `null`.
+    var isNull: Bool {
+        if case .scalar(.null) = self { true } else { false }
+    }
+
+    /// The pattern that this is for `like` at evaluation; `nil` for null.
+    func pattern(_ resolver: any PlaceholderResolver, isCaseSensitive: Bool) -> WildcardPattern? {
+        scalar(resolver)?.text.map {
+            WildcardPattern($0, splitsAlternatives: false, isCaseSensitive: isCaseSensitive)
         }
     }
 }
@@ -56,6 +68,18 @@ enum RQLScalar: Sendable, Hashable {
             return left.utf16Order(to: right)
         }
     }
+
+    /// How a candidate compares with this literal in a search: only values of one type have an order, texts that of
+    /// their bytes. Two nulls are equal.
+    func orderWithinType(of candidate: JSONValue) -> ComparisonOrder? {
+        switch (candidate, self) {
+        case (.null, .null): .equal
+        case (.bool(let left), .bool(let right)): ComparisonOrder(left ? 1 : 0, right ? 1 : 0)
+        case (.number(let left), .number(let right)): right.order(of: left)
+        case (.string(let left), .string(let right, _)): left.utf8Order(to: right)
+        case (.null, _), (.bool, _), (.number, _), (.string, _), (.array, _), (.object, _): nil
+        }
+    }
 }
 
 extension JSONValue {
@@ -75,22 +99,24 @@ extension String {
     ///
     /// Both orders agree except that surrogate pairs (lead bytes F0…) come before U+E000…U+FFFF (lead bytes EE, EF).
     func utf16Order(to other: String) -> ComparisonOrder {
-        var left = utf8.makeIterator()
-        var right = other.utf8.makeIterator()
-        while true {
-            switch (left.next(), right.next()) {
-            case (nil, nil): return .equal
-            case (nil, _): return .less
-            case (_, nil): return .greater
-            case (let leftByte?, let rightByte?):
-                if leftByte != rightByte {
-                    return ComparisonOrder(Self.utf16Rank(leftByte), Self.utf16Rank(rightByte))
-                }
-            }
-        }
+        order(to: other) { $0 == 0xEE || $0 == 0xEF ? $0 + 0x10 : $0 }
     }
 
-    private static func utf16Rank(_ byte: UInt8) -> UInt8 {
-        byte == 0xEE || byte == 0xEF ? byte + 0x10 : byte
+    /// The order of UTF-8 bytes, which is that of code points.
+    func utf8Order(to other: String) -> ComparisonOrder {
+        order(to: other) { $0 }
+    }
+
+    /// Compares the bytes where the texts first differ; a text comes before its continuations.
+    @inline(__always)
+    private func order(to other: String, rank: (UInt8) -> UInt8) -> ComparisonOrder {
+        utf8Span.span.withUnsafeBytes { left in
+            other.utf8Span.span.withUnsafeBytes { right in
+                for index in 0..<min(left.count, right.count) where left[index] != right[index] {
+                    return ComparisonOrder(rank(left[index]), rank(right[index]))
+                }
+                return ComparisonOrder(left.count, right.count)
+            }
+        }
     }
 }

@@ -37,6 +37,15 @@ struct EngineCalls: Sendable {
         ) { [engine] in engine.execute(command, as: context) }
     }
 
+    /// Questions about permissions, as an object of booleans.
+    func answer(
+        to command: CheckPermissions, as context: AuthorizationContext, patience: Duration
+    ) async throws(TwinspanError) -> JSONText {
+        try await answer(
+            engine.executeIfLoaded(command, as: context), patience, unavailable: PolicyErrorTable.unavailable
+        ) { [engine] in engine.execute(command, as: context) }
+    }
+
     private func answer<Response: Sendable>(
         _ loaded: Outcome<Response>?, _ patience: Duration, unavailable: ErrorRow,
         _ execute: @escaping @Sendable () -> Outcome<Response>

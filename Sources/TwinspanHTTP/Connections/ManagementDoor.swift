@@ -15,6 +15,7 @@ struct ManagementDoor: Sendable {
     private let connections: ConnectionRequests
     private let piggyback: PiggybackRequests
     private let deadLetters: DeadLetterRequests
+    private let explanations: ExplanationRequests
     private let loops: any EventLoopGroup
 
     init(
@@ -26,6 +27,7 @@ struct ManagementDoor: Sendable {
         connections = ConnectionRequests(calls: calls, makeID: makeID)
         piggyback = PiggybackRequests(calls: calls, makeID: makeID)
         deadLetters = DeadLetterRequests(engine: backend.engine, waits: waits, calls: calls)
+        explanations = ExplanationRequests(engine: backend.engine, calls: calls)
     }
 
     /// Who is not the devops user is answered as the reference's framework does: with a short text.
@@ -61,6 +63,7 @@ struct ManagementDoor: Sendable {
         case .deadLetter(let id) where method == .delete: return try await deadLetters.drop(id: id, reply)
         case .deadLetter(let id): return try await deadLetters.show(id: id, reply)
         case .retry(let id): return try await deadLetters.retry(id: id, reply)
+        case .explanation: return try await explanations.explain(management, reply)
         }
     }
 

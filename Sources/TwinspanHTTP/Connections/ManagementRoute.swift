@@ -18,6 +18,8 @@ enum ManagementRoute: Sendable, Equatable {
     case deadLetters
     case deadLetter(id: Int64)
     case retry(id: Int64)
+    /// Ours: `/devops/policies/explain`.
+    case explanation
 
     /// What is told about a connection.
     enum Report: String, Sendable, CaseIterable { case status, metrics, logs }
@@ -47,6 +49,7 @@ enum ManagementRoute: Sendable, Equatable {
         if target.isSegment(1, "piggyback"), target.count <= 4 {
             return .piggyback(service: target.isAtEnd(2) ? nil : try target.segment(2))
         }
+        if target.isSegment(1, "policies"), target.isSegment(2, "explain"), target.isAtEnd(3) { return .explanation }
         guard target.isSegment(1, "twinspan") else { throw HTTPErrors.routeNotFound }
         if target.isSegment(2, "status"), target.isAtEnd(3) { return .status }
         if target.isSegment(2, "connections"), target.count == 5, target.isSegment(4, "tap"), !target.isEmpty(3) {
@@ -65,7 +68,7 @@ enum ManagementRoute: Sendable, Equatable {
         case .connections: [.get, .post]
         case .connection: [.get, .put, .delete]
         case .command, .piggyback, .retry: [.post]
-        case .report, .status, .tap: [.get]
+        case .report, .status, .tap, .explanation: [.get]
         case .deadLetters, .deadLetter: [.get, .delete]
         }
     }

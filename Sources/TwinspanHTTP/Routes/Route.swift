@@ -35,6 +35,7 @@ enum Route: Sendable, Equatable {
     case things
     case thing(ThingRoute)
     case policy(id: String)
+    case whoAmI, checkPermissions
 
     /// The first two segments are `api` and `2`. Throws 404 for a path that addresses nothing.
     init(_ target: RequestTarget) throws(TwinspanError) {
@@ -47,6 +48,10 @@ enum Route: Sendable, Equatable {
         } else if target.isSegment(2, "policies"), target.count > 3, !target.isEmpty(3), target.isAtEnd(4) {
             // Sub-resources of policies come with the policies issue; their place is here.
             self = .policy(id: try target.segment(3))
+        } else if target.isSegment(2, "whoami"), target.isAtEnd(3) {
+            self = .whoAmI
+        } else if target.isSegment(2, "checkPermissions"), target.isAtEnd(3) {
+            self = .checkPermissions
         } else {
             throw HTTPErrors.routeNotFound
         }
@@ -67,6 +72,8 @@ enum Route: Sendable, Equatable {
         case .things: [.get, .post]
         case .thing(let route): route.methods
         case .policy: [.get, .put, .delete]
+        case .whoAmI: [.get]
+        case .checkPermissions: [.post]
         }
     }
 }

@@ -16,6 +16,7 @@ final class TwinResponder: HTTPResponder {
     private let settings: HTTPSettings
     private let things: ThingRequests
     private let policies: PolicyRequests
+    private let access: AccessRequests
     private let management: ManagementDoor
     private let correlationIDs: CorrelationIDs
 
@@ -32,6 +33,7 @@ final class TwinResponder: HTTPResponder {
             backend: backend, waits: waits, loops: loops, makeID: { Self.connectionIDs.next() })
         things = ThingRequests(calls: calls)
         policies = PolicyRequests(calls: calls)
+        access = AccessRequests(calls: calls)
     }
 
     private static let connectionIDs = CorrelationIDs()
@@ -106,6 +108,8 @@ final class TwinResponder: HTTPResponder {
             switch found {
             case .thing(let thing): return try await things.respond(to: apiRequest, thing, reply)
             case .policy(let id): return try await policies.respond(to: apiRequest, id: id, reply)
+            case .whoAmI: return try access.whoAmI(apiRequest, reply)
+            case .checkPermissions: return try await access.checkPermissions(apiRequest, reply)
             case .things where request.method == .post:
                 return try await things.create(apiRequest, id: correlationIDs.next(), reply)
             case .things: return try await things.retrieve(apiRequest, reply)

@@ -13,6 +13,8 @@ struct PolicyResolver {
         var importedLabel: String
         /// The label in the policy that holds the entry.
         let sourceLabel: String
+        /// The references that were merged into the entry.
+        let references: [PolicyEntry.Reference]
     }
 
     private let policy: Policy
@@ -33,7 +35,8 @@ struct PolicyResolver {
     mutating func resolve(roots: [PolicyID]) -> PolicyResolution {
         var entries = self.entries(of: policy, following: nil, way: [policy.id]).map { found in
             ResolvedPolicy.Entry(
-                found.entry, origin: found.way.isEmpty ? .own : .imported(found.way), sourceLabel: found.sourceLabel)
+                found.entry, origin: found.way.isEmpty ? .own : .imported(found.way), sourceLabel: found.sourceLabel,
+                references: found.references)
         }
         for root in roots where root != policy.id { entries += self.entries(ofRoot: root) }
         guard notLoaded.isEmpty else { return .needs(notLoaded) }
@@ -50,7 +53,7 @@ struct PolicyResolver {
                 let label = "nsimported-\(root)-\(found.entry.label)"
                 return ResolvedPolicy.Entry(
                     found.entry.imported(as: label), origin: .namespaceRoot([root] + found.way),
-                    sourceLabel: found.sourceLabel)
+                    sourceLabel: found.sourceLabel, references: found.references)
             }
     }
 
@@ -71,7 +74,7 @@ struct PolicyResolver {
         let own = policy.entries.map { entry in
             Found(
                 entry: entry.mergingReferences { policy.target(of: $0, among: imported) }, way: [],
-                importedLabel: entry.label, sourceLabel: entry.label)
+                importedLabel: entry.label, sourceLabel: entry.label, references: entry.references)
         }
         return own + imported
     }

@@ -25,10 +25,16 @@ public struct ResolvedPolicy: Sendable, Equatable {
         /// The label in the policy that holds the entry.
         public let sourceLabel: String
 
-        public init(_ entry: PolicyEntry, origin: Origin, sourceLabel: String) {
+        /// The references that were merged into the entry, as its policy has them; for explanations.
+        public let references: [PolicyEntry.Reference]
+
+        public init(
+            _ entry: PolicyEntry, origin: Origin, sourceLabel: String, references: [PolicyEntry.Reference] = []
+        ) {
             self.entry = entry
             self.origin = origin
             self.sourceLabel = sourceLabel
+            self.references = references
         }
     }
 

@@ -9,15 +9,22 @@ public struct CheckPermissions: Sendable {
     /// The kinds of resource policies know.
     public enum ResourceType: String, Sendable { case thing, policy, message }
 
+    /// What a question is about.
+    public enum Entity: Sendable, Hashable {
+        /// Also for questions about messages.
+        case thing(ThingID)
+        case policy(PolicyID)
+    }
+
     /// One question.
     public struct Question: Sendable, Equatable {
         /// The name under which the answer stands.
         public let name: String
         public let resourceType: ResourceType
         public let path: JSONPointer
-        /// The id of the thing; of the policy when the resource is one of a policy.
-        public let entityID: String
-        /// All of them have to be granted.
+        /// A policy when the resource is one of a policy, else a thing.
+        public let entity: Entity
+        /// All of them have to be granted; at least one.
         public let permissions: [Permission]
     }
 
@@ -26,15 +33,25 @@ public struct CheckPermissions: Sendable {
     public var headers: DittoHeaders
 
     /// Reads `{"<name>":{"resource":"thing:/…","entityId":"ns:name","hasPermissions":["READ"]},…}`, which is also the
-    /// body over HTTP. Throws `json.invalid`, `json.field.missing`, `json.pointer.invalid`, `things:id.invalid` or
-    /// `policies:id.invalid`.
+    /// body over HTTP; it may stand in the member `permissionChecks` of an object. Members that are no objects are
+    /// passed over. Throws `json.invalid`, `json.format.invalid` for another type of resource, `json.field.missing`,
+    /// `json.pointer.invalid`, `things:id.invalid` or `policies:id.invalid`.
     public init(payload: JSONText, headers: DittoHeaders = DittoHeaders()) throws(TwinspanError) {
         questions = []
-        for (name, value) in try PayloadMembers.object(payload.value, "The value") {
-            let members = PayloadMembers(try PayloadMembers.object(value, "'\(name.shortened)'"))
-            questions.append(try Self.question(name, members))
+        for (name, value) in Self.unwrapped(try PayloadMembers.object(payload.value, "The value")) {
+            guard let members = value.object else { continue }
+            questions.append(try Self.question(name, PayloadMembers(members)))
         }
         self.headers = headers
+    }
+
+    /// The questions inside of `permissionChecks`, unless that is the name of a question itself.
+    private static func unwrapped(_ object: JSONObject) -> JSONObject {
+        guard let inner = object["permissionChecks"]?.object else { return object }
+        let isQuestion = ["resource", "entityId", "hasPermissions"].contains { key in
+            inner[key].map { $0.object == nil } ?? false
+        }
+        return isQuestion ? object : inner
     }
 
     init(_ envelope: Envelope) throws(TwinspanError) {
@@ -48,9 +65,9 @@ public struct CheckPermissions: Sendable {
         let resource = try members.requiredString("resource")
         let parts = resource.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, let type = ResourceType(rawValue: String(Substring(parts[0]))) else {
-            throw .jsonInvalid(
+            throw GeneralErrorTable.jsonFormatInvalid.error(
                 "The resource '\(resource.shortened)' is not valid.",
-                hint: "A resource is 'thing:/…', 'policy:/…' or 'message:/…'.")
+                description: "A resource is 'thing:/…', 'policy:/…' or 'message:/…'.")
         }
         let path: JSONPointer
         do throws(JSONPointerError) {
@@ -59,9 +76,10 @@ public struct CheckPermissions: Sendable {
             throw .pointerInvalid(resource)
         }
         let entityID = try members.requiredString("entityId")
+        let entity: Entity
         switch type {
-        case .policy: _ = try PolicyID(entityID)
-        case .thing, .message: _ = try ThingID(entityID)
+        case .policy: entity = .policy(try PolicyID(entityID))
+        case .thing, .message: entity = .thing(try ThingID(entityID))
         }
         var permissions: [Permission] = []
         for text in try members.requiredStrings("hasPermissions") {
@@ -70,7 +88,12 @@ public struct CheckPermissions: Sendable {
             }
             permissions.append(permission)
         }
-        return Question(name: name, resourceType: type, path: path, entityID: entityID, permissions: permissions)
+        guard !permissions.isEmpty else {
+            throw .jsonInvalid(
+                "'hasPermissions' of '\(name.shortened)' is empty.",
+                hint: "Name one of READ, WRITE and EXECUTE at least.")
+        }
+        return Question(name: name, resourceType: type, path: path, entity: entity, permissions: permissions)
     }
 
     /// The envelope with the headers as they are.
@@ -80,7 +103,7 @@ public struct CheckPermissions: Sendable {
             object[question.name] = .object(
                 JSONObject([
                     ("resource", .string("\(question.resourceType.rawValue):\(question.path)")),
-                    ("entityId", .string(question.entityID)),
+                    ("entityId", .string(question.entity.text)),
                     ("hasPermissions", .array(question.permissions.map { .string($0.rawValue) })),
                 ]))
         }
@@ -94,11 +117,14 @@ public struct CheckPermissions: Sendable {
     }
 
     /// The envelope of the answer.
-    public func envelope(of answers: [Bool]) -> Envelope {
+    public func envelope(of answers: [Bool]) -> Envelope { envelope(of: payload(of: answers)) }
+
+    /// The envelope of the answer with this value.
+    public func envelope(of payload: JSONText) -> Envelope {
         var answer = headers.deliveredToOutside()
         answer[.responseRequired] = .bool(false)
         answer[.contentType] = .string("application/json")
-        return Envelope(topic: Self.topic, headers: answer, path: .root, value: payload(of: answers), status: 200)
+        return Envelope(topic: Self.topic, headers: answer, path: .root, value: payload, status: 200)
     }
 
     static let topic = TopicPath(
@@ -109,6 +135,16 @@ public struct CheckPermissions: Sendable {
             throw .unknownTopicPath(envelope.topic, "The topic is '_/_/policies/commands/checkPermissions'.")
         }
         try envelope.checkRootPath()
+    }
+}
+
+extension CheckPermissions.Entity {
+    /// The id.
+    public var text: String {
+        switch self {
+        case .thing(let id): id.text
+        case .policy(let id): id.text
+        }
     }
 }
 

@@ -105,14 +105,36 @@ extension PolicyEvent {
     public var topic: TopicPath {
         TopicPath(
             namespace: policyID.namespace, name: policyID.name, group: .policies, channel: nil,
-            criterion: .events(action.topicAction))
+            criterion: .events(wireAction.topicAction))
     }
 
     /// The envelope, with the headers of the causing command that may go out.
     public func envelope(headers: DittoHeaders) -> Envelope {
         Envelope(
-            topic: topic, headers: headers, path: wirePath, value: value, revision: revision,
+            topic: topic, headers: headers, path: wirePath, value: wireValue, revision: revision,
             timestamp: timestamp.iso8601)
+    }
+
+    /// Whether it removes several subjects.
+    private var removesSubjects: Bool {
+        guard action == .merged, let first = value?.value.object?.members.first?.value.object?.members.first else {
+            return false
+        }
+        return first.value.isNull
+    }
+
+    private var wireAction: ThingEvent.Action {
+        action == .merged ? removesSubjects ? .deleted : .modified : action
+    }
+
+    private var wireValue: JSONText? {
+        guard removesSubjects, let entries = value?.value.object else { return value }
+        return JSONText(
+            .object(
+                JSONObject(
+                    entries.members.map { label, subjects in
+                        (label, .array((subjects.object?.keys ?? []).map { .string($0) }))
+                    })))
     }
 
     /// The path on the wire. That of a created or modified resource has the path of the resource without its type, as

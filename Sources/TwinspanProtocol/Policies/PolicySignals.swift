@@ -54,6 +54,10 @@ public struct PolicyResponse: Sendable, Equatable {
 }
 
 /// A change of a policy that has happened: what the journal stores.
+///
+/// The action `merged` stands for several subjects that change at once. Its path is the root and its value
+/// `{label:{subjectId:subject}}`, with null for subjects that are removed; all of them are null, or none. On the wire
+/// it is `modified` with that value, or `deleted` with `{label:[subjectId,…]}` (spec/protocol.md §6.3).
 public struct PolicyEvent: Sendable, Equatable {
     public var policyID: PolicyID
     public var action: ThingEvent.Action

@@ -235,7 +235,8 @@ final class TwinspanService: Sendable {
             retention: JournalRetention(
                 bytes: Int64(configuration.journal.maxBytes), age: configuration.journal.maxAge),
             deadLetters: DeadLetterRetention(
-                bytes: Int64(configuration.deadLetters.bytes), age: configuration.deadLetters.maxAge))
+                bytes: Int64(configuration.deadLetters.bytes), age: configuration.deadLetters.maxAge),
+            access: AccessSettings(configuration.access))
     }
 
     /// Default directories that do not exist are no error; what was named must exist.

@@ -131,7 +131,8 @@ struct RQLFilterTests {
     @Test(
         "a context refuses placeholders that it does not register",
         arguments: [
-            (.condition, "topic:action"), (.condition, "time:now"), (.serverSentEvents, "entity:id"),
+            (.condition, "topic:action"), (.condition, "time:now"), (.history, "topic:action"),
+            (.serverSentEvents, "entity:id"),
             (.serverSentEvents, "header:a"), (.connection, "connection:id"), (.connection, "thing-json:/a"),
             (.webSocket, "request:subjectId"), (.webSocket, "policy:id"),
         ] as [(RQLPlaceholders, String)])

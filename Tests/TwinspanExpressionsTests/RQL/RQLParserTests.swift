@@ -1,5 +1,6 @@
 import Testing
 import TwinspanJSON
+import TwinspanProtocol
 
 @testable import TwinspanExpressions
 
@@ -124,18 +125,42 @@ struct RQLParserTests {
         }
     }
 
-    @Test("an error shows the place with a caret")
+    @Test("an error names what was found, and shows the place with a caret in its description")
     func caret() {
         let error = #expect(throws: RQLError.self) {
             try RQLFilter.parse("eq(attributes/ä,{\"a\":\"b\"})", placeholders: .condition)
         }
         #expect(error?.offset == 17)
         #expect(
-            error?.message == """
-                Invalid input '{', expected a quoted string, a number, true, false, null or time:… (line 1, column 17):
+            error?.message
+                == "Invalid input '{', expected a quoted string, a number, true, false, null or time:…"
+                + " (line 1, column 17)."
+        )
+        #expect(
+            error?.description == """
+                Line 1, column 17:
                 eq(attributes/ä,{"a":"b"})
                                 ^
+                Check that all parentheses and quotes are closed and that strings are quoted, as in \
+                and(eq(attributes/a,1),like(attributes/b,"x*")).
                 """)
+    }
+
+    @Test(
+        "the wire error has the text that clients look for, and the caret in its description",
+        arguments: [
+            (StreamErrorTable.expressionInvalid, "rql.expression.invalid"),
+            (ThingErrorTable.conditionInvalid, "things:condition.invalid"),
+        ])
+    func wireError(row: ErrorRow, code: String) throws {
+        // spec/policies-search.md part H.
+        let error = #expect(throws: RQLError.self) { try RQLSearchFilter.parse("eq(attributes/x,{\"a\":\"b\"})") }
+        let wire = try #require(error).wireError(row)
+        #expect(wire.code == code)
+        #expect(wire.status == 400)
+        #expect(wire.message.hasPrefix("Invalid input '{'"))
+        let caret = "\neq(attributes/x,{\"a\":\"b\"})\n" + String(repeating: " ", count: 16) + "^\n"
+        #expect(wire.description?.contains(caret) == true)
     }
 
     @Test("an error in a long filter shows an excerpt of its line")
@@ -144,8 +169,62 @@ struct RQLParserTests {
         let error = #expect(throws: RQLError.self) {
             try RQLFilter.parse("and(eq(attributes/a,1),\neq(attributes/\(long),y\(long)))", placeholders: .condition)
         }
-        #expect(error?.message.contains("(line 2, column 1016)") == true, "\(error?.message ?? "")")
-        #expect((error?.message.count ?? 0) < 400)
+        #expect(error?.line == 2)
+        #expect(error?.column == 1016)
+        #expect(
+            error?.excerpt == String(long.suffix(59)) + ",y" + String(long.prefix(59)) + "\n"
+                + String(repeating: " ", count: 60) + "^")
+    }
+
+    @Test("control characters do not move the caret")
+    func control() {
+        let error = #expect(throws: RQLError.self) {
+            try RQLFilter.parse("eq(attributes/a\tb\u{1B}c,\u{0})", placeholders: .condition)
+        }
+        #expect(error?.excerpt == "eq(attributes/a b c, )\n                    ^")
+        #expect(error?.message.hasPrefix("Invalid input '\\0'") == true, "\(error?.message ?? "")")
+    }
+
+    @Test(
+        "hostile input is refused with a short error",
+        arguments: [
+            String(repeating: "not(", count: 100_000), String(repeating: "and(", count: 60_000),
+            String(repeating: "(", count: 100_000), String(repeating: "\\", count: 100_000),
+            "eq(attributes/a,\"" + String(repeating: "x", count: 1_100_000) + "\")",
+            "eq(attributes/a,\"" + String(repeating: "x", count: 200_000),
+            "eq(" + String(repeating: "x", count: 200_000) + ",1)",
+            "eq(attributes/" + String(repeating: "/", count: 200_000) + ",1)",
+            "eq(attributes" + String(repeating: "/a", count: 100_000) + ",1)",
+            "eq(attributes/a,time:" + String(repeating: "9", count: 200_000) + ")",
+            "eq(attributes/a," + String(repeating: "9", count: 200_000) + ")",
+            "in(attributes/a" + String(repeating: ",1", count: 100_000),
+            String(repeating: "ä", count: 200_000), String(repeating: "\n", count: 200_000),
+        ])
+    func hostile(text: String) throws {
+        for isSearch in [false, true] {
+            let error = try #require(throws: RQLError.self) {
+                if isSearch {
+                    _ = try RQLSearchFilter.parse(text)
+                } else {
+                    _ = try RQLFilter.parse(text, placeholders: .webSocket)
+                }
+            }
+            #expect((0...text.utf8.count).contains(error.offset))
+            #expect(error.message.utf8.count < 400, "\(error.message.prefix(400))")
+            #expect(error.description.utf8.count < 1_500)
+        }
+    }
+
+    @Test("large filters are read and evaluated")
+    func large() throws {
+        let text = "or(" + Array(repeating: "eq(attributes/a,\"b\")", count: 1_000).joined(separator: ",") + ")"
+        let filter = try RQLFilter.parse(text, placeholders: .condition)
+        #expect(!filter.matches(["attributes": ["a": .array(Array(repeating: "c", count: 100))]]))
+        let distinct = "or(" + (0..<12_000).map { "exists(attributes/\($0))" }.joined(separator: ",") + ")"
+        #expect(try RQLFilter.parse(distinct, placeholders: .condition).fields.count == 12_000)
+        let string = String(repeating: "x", count: 1_000_000)
+        let equal = try RQLSearchFilter.parse("eq(attributes/a,'\(string)')")
+        #expect(equal.matches(["attributes": ["a": .string(string)]]))
     }
 
     @Test(
@@ -153,7 +232,8 @@ struct RQLParserTests {
         arguments: [
             ("eq(thingid,1)", "thingId"), ("eq(attribute/a,1)", "attributes/a"),
             ("eq(topic:acton,1)", "topic:action"),
-            ("eq(_revison,1)", "_revision"),
+            ("eq(_revison,1)", "_revision"), ("eq(/attributs/a,1)", "attributes/a"),
+            ("exists(feature/lamp)", "features/lamp"),
         ])
     func suggests(text: String, expected: String) {
         let error = #expect(throws: RQLError.self) { try RQLFilter.parse(text, placeholders: .connection) }

@@ -4,6 +4,7 @@ import ArgumentParser
 import Glibc
 import TwinspanConnections
 import TwinspanHTTP
+import TwinspanPolicies
 
 /// The options of all commands that ask a running service.
 struct ServiceOptions: ParsableArguments {
@@ -47,6 +48,12 @@ struct ServiceOptions: ParsableArguments {
         let client = PlainHTTPClient(
             host: address.host, port: address.port, basePath: address.path, user: user, password: password.text)
         return ServiceSession(client: client, user: user, passwordPlace: password.place)
+    }
+
+    /// The root policies of the configuration (key `access.namespacePolicies`), for tools that ask no service.
+    func namespaceRoots() throws -> NamespaceRoots {
+        _ = try configuration()
+        return .none
     }
 
     private func configuration() throws -> Configuration {

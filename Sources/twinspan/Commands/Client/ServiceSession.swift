@@ -106,6 +106,9 @@ struct ServiceSession {
         case 404 where error?["error"]?.string == "gateway:deadletter.notfound":
             return ServiceTrouble(
                 what: "there is no such dead letter at \(address)", hint: "see `twinspan deadletters ls`")
+        case 404 where ["things:thing.notfound", "policies:policy.notfound"].contains(error?["error"]?.string):
+            return told(error, "it is not there")
+        case 400 where error?["error"]?.string == "gateway:parameter.invalid": return told(error, "it was refused")
         case 404:
             return ServiceTrouble(
                 what: "\(address) does not know what was asked",
@@ -116,6 +119,14 @@ struct ServiceSession {
                 what: "\(address) answered \(answer.status): \(text)",
                 hint: error?["description"]?.string ?? "see the log of the service")
         }
+    }
+
+    /// What the service says itself, in its two sentences.
+    private func told(_ error: JSONObject?, _ otherwise: String) -> ServiceTrouble {
+        let message = error?["message"]?.string ?? otherwise
+        return ServiceTrouble(
+            what: message.hasSuffix(".") ? String(message.dropLast()) : message,
+            hint: error?["description"]?.string ?? "see the log of the service")
     }
 
     private func unknownConnection(_ id: String) -> ServiceTrouble {

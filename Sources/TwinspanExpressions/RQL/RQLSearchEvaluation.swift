@@ -1,0 +1,112 @@
+// Evaluates a filter on the JSON of a thing as the search does (spec/policies-search.md B.4, column S of B.8, C.1):
+// values of different types never match, most predicates need the field to be there, and each predicate holds only
+// where the caller may read. An index has to agree with this.
+
+import TwinspanJSON
+
+/// One evaluation. Lives on the stack of the caller.
+struct RQLSearchEvaluation {
+    let thing: JSONValue
+    let resolver: any PlaceholderResolver
+    /// Whether the caller may read the field at a pointer; `nil` when everything may be read.
+    let isReadable: ((JSONPointer) -> Bool)?
+
+    func holds(_ predicate: RQLPredicate) -> Bool {
+        switch predicate {
+        case .and(let children): return children.allSatisfy(holds)
+        case .or(let children): return children.contains(where: holds)
+        case .not(let child): return !holds(child)
+        case .exists(let property): return holds(for: property) { $0.exist }
+        case .empty(let property): return holds(for: property) { isEmpty($0, property) }
+        case .compare(let property, let comparison): return holds(for: property) { holds(comparison, for: $0) }
+        }
+    }
+
+    /// Whether the test holds for the values of a property, or of the property of some feature, that may be read.
+    /// The permission is asked last: most predicates fail.
+    private func holds(for property: RQLProperty, _ test: (RQLValues) -> Bool) -> Bool {
+        switch property {
+        case .field(let pointer), .container(let pointer), .feature(let pointer):
+            return test(RQLValues(at: pointer, in: thing)) && mayRead(pointer)
+        case .namespace: return test(RQLValues(namespaceOf: thing))
+        case .anyFeature(let path, _):
+            guard let features = thing.object?["features"]?.object else { return false }
+            return features.members.contains { id, feature in
+                test(RQLValues(at: path, in: feature)) && mayRead(path, ofFeature: id)
+            }
+        case .placeholder:
+            // Not in searches; the parser makes none here.
+            return false
+        }
+    }
+
+    private func mayRead(_ pointer: JSONPointer) -> Bool {
+        guard let isReadable else { return true }
+        // Whoever finds a thing knows its id.
+        return pointer.isThingID || isReadable(pointer)
+    }
+
+    private func mayRead(_ path: JSONPointer, ofFeature id: String) -> Bool {
+        isReadable?(JSONPointer(segments: ["features", id] + path.segments)) ?? true
+    }
+
+    // MARK: Predicates
+
+    /// An array counts as empty when one of its elements does.
+    private func isEmpty(_ values: RQLValues, _ property: RQLProperty) -> Bool {
+        switch values {
+        case .missing: return true
+        case .several(let values): return values.contains(where: Self.isEmpty)
+        case .texts: return false
+        case .one(let value):
+            switch property {
+            case .feature: return value.isEmptyFeature
+            case .anyFeature(let path, _) where path.isRoot: return value.isEmptyFeature
+            case .anyFeature, .field, .container, .namespace, .placeholder: return Self.isEmpty(value)
+            }
+        }
+    }
+
+    private static func isEmpty(_ value: JSONValue) -> Bool {
+        value.isEmptyValue || value.array?.contains(where: \.isEmptyValue) == true
+    }
+
+    private func holds(_ comparison: RQLComparison, for values: RQLValues) -> Bool {
+        switch comparison {
+        case .equal(let literal): hasCandidate(values, literal) { $0 == .equal }
+        case .notEqual(let literal): values.exist && !hasCandidate(values, literal) { $0 == .equal }
+        case .greater(let literal): hasOrderedCandidate(values, literal) { $0 == .greater }
+        case .greaterOrEqual(let literal): hasOrderedCandidate(values, literal) { $0 != .less }
+        case .less(let literal): hasOrderedCandidate(values, literal) { $0 == .less }
+        case .lessOrEqual(let literal): hasOrderedCandidate(values, literal) { $0 != .greater }
+        case .any(let literals):
+            literals.contains { literal in
+                hasCandidate(values, literal) { $0 == .equal } || literal.isNull && !values.exist
+            }
+        case .like(let pattern): values.contains { $0.string.map(pattern.matches) ?? false }
+        case .likeLiteral(let literal, let isCaseSensitive):
+            literal.pattern(resolver, isCaseSensitive: isCaseSensitive).map { pattern in
+                values.contains { $0.string.map(pattern.matches) ?? false }
+            } ?? false
+        }
+    }
+
+    /// Like `hasCandidate`, but null has no place in an order.
+    private func hasOrderedCandidate(
+        _ values: RQLValues, _ literal: RQLLiteral, _ accepts: (ComparisonOrder) -> Bool
+    ) -> Bool {
+        literal.isNull ? false : hasCandidate(values, literal, accepts)
+    }
+
+    private func hasCandidate(
+        _ values: RQLValues, _ literal: RQLLiteral, _ accepts: (ComparisonOrder) -> Bool
+    ) -> Bool {
+        guard let scalar = literal.scalar(resolver) else { return false }
+        return values.contains { scalar.orderWithinType(of: $0).map(accepts) ?? false }
+    }
+}
+
+extension JSONPointer {
+    /// Whether this is the id of the thing, which needs no permission of its own (C.1).
+    var isThingID: Bool { segments.count == 1 && segments[0] == "thingId" }
+}
