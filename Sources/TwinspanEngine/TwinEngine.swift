@@ -62,6 +62,8 @@ public final class TwinEngine: Sendable {
     public let gate = CommitGate()
     public let hub = EventHub()
     public let live: LiveChannel
+    public let announcements = AnnouncementChannel()
+    let subjectWatch = SubjectWatch()
     public let metrics = EngineMetrics()
     let conditionState = Mutex<EngineCondition>(.starting)
     let committerThread = Mutex<WorkerThread?>(nil)

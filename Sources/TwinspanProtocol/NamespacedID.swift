@@ -111,6 +111,12 @@ public struct ThingID: BytewiseText {
     public var namespace: String { String(decoding: text.utf8.prefix(namespaceLength), as: UTF8.self) }
     /// The part behind the first colon.
     public var name: String { String(decoding: text.utf8.dropFirst(namespaceLength + 1), as: UTF8.self) }
+    /// The id of a thing with the text of a policy's: both have one form, so tables of things can hold policies.
+    public init(textOf policyID: PolicyID) {
+        text = policyID.text
+        namespaceLength = policyID.namespaceLength
+    }
+
     /// The id of the policy that is made for this thing when none is named.
     public var policyID: PolicyID { PolicyID(validated: text, namespaceLength: namespaceLength) }
 }
@@ -118,7 +124,7 @@ public struct ThingID: BytewiseText {
 /// The id of a policy, `namespace:name` (spec/protocol.md §1.1).
 public struct PolicyID: BytewiseText {
     public let text: String
-    private let namespaceLength: Int
+    fileprivate let namespaceLength: Int
 
     /// Validates an id. Throws `policies:id.invalid` (400).
     public init(_ text: String) throws(TwinspanError) {

@@ -37,8 +37,8 @@ final class RowTables {
                 + " SET policy = ?2, revision = ?3, created = ?4, modified = ?5, json = ?6, metadata = ?7")
         upsertPolicy = try Statement(
             connection,
-            "INSERT INTO policy (id, revision, created, modified, json) VALUES (?1, ?2, ?3, ?4, ?5)"
-                + " ON CONFLICT (id) DO UPDATE SET revision = ?2, created = ?3, modified = ?4, json = ?5")
+            "INSERT INTO policy (id, revision, created, modified, json, due) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+                + " ON CONFLICT (id) DO UPDATE SET revision = ?2, created = ?3, modified = ?4, json = ?5, due = ?6")
         setCursor = try Statement(connection, "UPDATE cursor SET sequence = ? WHERE name = 'rows'")
         cursor = try owner.integers("SELECT sequence FROM cursor WHERE name = 'rows'")?[0] ?? 0
         // What stands there now was read from files that a power cut can no longer take back only after a checkpoint. A
@@ -99,6 +99,7 @@ final class RowTables {
         upsertPolicy.bind(2, state.revision)
         upsertPolicy.bind(3, state.created.milliseconds)
         upsertPolicy.bind(4, state.modified.milliseconds)
+        upsertPolicy.bind(6, optional: state.due?.milliseconds)
         var text = id.text
         let code = text.withUTF8 { text in
             upsertPolicy.bind(1, text: text)

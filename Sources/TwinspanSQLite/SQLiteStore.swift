@@ -314,6 +314,24 @@ public final class SQLiteStore: TwinStore {
         }
     }
 
+    public func policiesDue(
+        before instant: Timestamp, after last: DuePolicy?, limit: Int
+    ) throws(StoreFailure) -> [DuePolicy] {
+        try read(\.twins) { db in
+            let statement = try db.cachedStatement(
+                sql: "SELECT id, due FROM policy WHERE due <= ? AND (due, id) > (?, ?) ORDER BY due, id LIMIT ?")
+            let rows = try Row.fetchCursor(
+                statement,
+                arguments: [instant.milliseconds, last?.due.milliseconds ?? .min, last?.id.text ?? "", limit])
+            var due: [DuePolicy] = []
+            while let row = try rows.next() {
+                let id: String = row[0]
+                due.append(DuePolicy(id: try PolicyID(id), due: Timestamp(milliseconds: row[1])))
+            }
+            return due
+        }
+    }
+
     public func journal(after sequence: Int64, limit: Int) throws(StoreFailure) -> [JournalRecord] {
         try read(\.journal) { db in
             let statement = try db.cachedStatement(

@@ -1,6 +1,10 @@
 // The schema and its history. Every change is a migration of its own with a number; a file of an unknown newer version
 // is refused and never touched.
+import Foundation
 import GRDB
+import TwinspanEngine
+import TwinspanJSON
+import TwinspanProtocol
 
 /// A file of the store, each with a schema of its own.
 enum Schema: String, CaseIterable {
@@ -10,7 +14,7 @@ enum Schema: String, CaseIterable {
     case twins
 
     /// The newest version this program knows.
-    static let version = 4
+    static let version = 5
 
     /// Bytes of a page. A commit appends to the journal and writes at least one page, so small ones halve what goes to
     /// the disk at one message per commit; rows are written many at a time and like larger ones (ARCHITECTURE.md).
@@ -52,6 +56,7 @@ enum Schema: String, CaseIterable {
         // Both files share the number; only the journal has changed.
         migrator.registerMigration("v3") { _ in }
         migrator.registerMigration("v4") { _ in }
+        migrator.registerMigration("v5") { db in try addDueColumn(db) }
         return migrator
     }
 
@@ -72,8 +77,39 @@ enum Schema: String, CaseIterable {
         migrator.registerMigration("v2") { db in try db.execute(sql: "ALTER TABLE journal ADD COLUMN metadata BLOB") }
         migrator.registerMigration("v3") { db in try db.execute(sql: recordTables) }
         migrator.registerMigration("v4") { db in try db.execute(sql: positionTables) }
+        migrator.registerMigration("v5") { db in try db.execute(sql: announcementTable) }
         return migrator
     }
+
+    /// `due` is the earliest moment at which a subject of the policy may have to be announced or removed; NULL for
+    /// nearly every policy. The few that name an expiry are read, once.
+    private static func addDueColumn(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                ALTER TABLE policy ADD COLUMN due INTEGER;
+                CREATE INDEX policy_due ON policy (due, id) WHERE due IS NOT NULL;
+                """)
+        let rows = try Row.fetchCursor(
+            db, sql: #"SELECT id, json FROM policy WHERE CAST(json AS TEXT) LIKE '%"expiry"%'"#)
+        var found: [(id: String, due: Int64)] = []
+        while let row = try rows.next() {
+            let (id, json): (String, Data) = (row[0], row[1])
+            // A row that is no policy is told about when somebody wants to read it.
+            let state = try? PolicyState(
+                id: try PolicyID(id), revision: 1, created: Timestamp(milliseconds: 0),
+                modified: Timestamp(milliseconds: 0), text: JSONText(uncheckedBytes: [UInt8](json)))
+            if let due = state?.due { found.append((id, due.milliseconds)) }
+        }
+        for (id, due) in found { try db.execute(sql: "UPDATE policy SET due = ? WHERE id = ?", arguments: [due, id]) }
+    }
+
+    /// What subjects were told of their removal. `delete_at` is NULL while the subject is there and its announcement is
+    /// acknowledged; otherwise the subject is gone and nobody has acknowledged yet.
+    private static let announcementTable = """
+        CREATE TABLE announcement (
+            policy TEXT NOT NULL, subject BLOB NOT NULL, delete_at INTEGER,
+            PRIMARY KEY (policy, subject)) WITHOUT ROWID;
+        """
 
     /// Places in brokers' logs, and which payloads their transport calls bytes.
     private static let positionTables = """

@@ -99,10 +99,12 @@ final class TargetPipeline: Sendable {
     func run() {
         let events = subscribeToEvents()
         let live = subscribeToLive()
+        let announcements = subscribeToAnnouncements()
         around.acks.claims.declareIfDue()
         defer {
             if let events { around.engine.hub.remove(events) }
             if let live { around.engine.live.remove(live) }
+            if let announcements { around.engine.announcements.remove(announcements) }
         }
         running.store(true, ordering: .releasing)
         while true {
@@ -112,9 +114,11 @@ final class TargetPipeline: Sendable {
                 deliver(changes, &turn)
                 let signals = live?.take() ?? []
                 deliver(signals, &turn)
+                let told = announcements?.take() ?? []
+                deliver(told, &turn)
                 let waiting = errands.take()
                 for errand in waiting { run(errand) }
-                return changes.isEmpty && signals.isEmpty && waiting.isEmpty
+                return changes.isEmpty && signals.isEmpty && told.isEmpty && waiting.isEmpty
             }
             around.acks.claims.declareIfDue()
             guard isIdle else { continue }
@@ -175,6 +179,22 @@ final class TargetPipeline: Sendable {
         return subscription
     }
 
+    /// For whoever the targets with such a topic stand for; each of them looks again whether it is meant.
+    private func subscribeToAnnouncements() -> AnnouncementSubscription? {
+        let readers = deliveries.flatMap { delivery in
+            delivery.compiled.topics(.policyAnnouncements).map {
+                AnnouncementSubscription.Reader(subjects: delivery.compiled.context, namespaces: $0.namespaces)
+            }
+        }
+        guard !readers.isEmpty else { return nil }
+        let subscription = AnnouncementSubscription(
+            readers: readers, capacity: Errands.countMax, byteCapacity: Errands.bytesMax,
+            wake: { [weak self] in self?.doorbell.ring() },
+            onOverflow: { [weak self] announcement in self?.overflowed(.announcement(announcement)) })
+        around.engine.announcements.add(subscription)
+        return subscription
+    }
+
     /// Does the pipeline's work on the calling thread, unless its own thread is at it. Returns whether it was done.
     private func deliverIfIdle() -> Bool {
         guard mayLead else { return false }
@@ -216,6 +236,15 @@ final class TargetPipeline: Sendable {
         var outbox: [OutboundMessage] = []
         for (index, delivery) in signals.enumerated() {
             deliver(.live(delivery.signal), signals.count - index - 1, &turn, &outbox)
+        }
+        finish(&turn, outbox)
+    }
+
+    private func deliver(_ announcements: [PolicyAnnouncement], _ turn: inout Turn) {
+        guard !announcements.isEmpty else { return }
+        var outbox: [OutboundMessage] = []
+        for (index, announcement) in announcements.enumerated() {
+            deliver(.announcement(announcement), announcements.count - index - 1, &turn, &outbox)
         }
         finish(&turn, outbox)
     }

@@ -153,6 +153,12 @@ public final class FaultyStore: TwinStore {
 
     public func policy(_ id: PolicyID) throws(StoreFailure) -> PolicyState? { try inner.policy(id) }
 
+    public func policiesDue(
+        before instant: Timestamp, after last: DuePolicy?, limit: Int
+    ) throws(StoreFailure) -> [DuePolicy] {
+        try inner.policiesDue(before: instant, after: last, limit: limit)
+    }
+
     public func journal(after sequence: Int64, limit: Int) throws(StoreFailure) -> [JournalRecord] {
         try inner.journal(after: sequence, limit: limit)
     }

@@ -13,6 +13,8 @@ private struct RecordModel {
     var connections: [String: StoredConnection] = [:]
     /// By everything but the offset.
     var positions: [StoredPosition: StoredPosition] = [:]
+    /// By everything but the time.
+    var announcements: [StoredAnnouncement: StoredAnnouncement] = [:]
 
     mutating func apply(_ record: StoreRecord) {
         switch record {
@@ -26,6 +28,8 @@ private struct RecordModel {
         case .positionRemove(let position): positions[position.key] = nil
         case .connectionPut(let connection): connections[connection.id.text] = connection
         case .connectionRemove(let id): connections[id.text] = nil
+        case .announcementPut(let announcement): announcements[announcement.key] = announcement
+        case .announcementRemove(let announcement): announcements[announcement.key] = nil
         }
     }
 
@@ -38,6 +42,7 @@ private struct RecordModel {
         stored.letters = letters.values.sorted { $0.id > $1.id }.map { String(describing: $0) }
         stored.cursors = cursors
         stored.positions = Set(positions.values)
+        stored.announcements = Set(announcements.values)
         stored.connections = connections.sorted { $0.key < $1.key }.map { String(describing: $0.value) }
         return stored
     }
@@ -51,6 +56,10 @@ extension StoredPosition {
     }
 }
 
+extension StoredAnnouncement {
+    fileprivate var key: StoredAnnouncement { StoredAnnouncement(policyID: policyID, subject: subject) }
+}
+
 @Suite("A model of records")
 struct RecordModelTests {
     private static func record(_ random: inout SeededRandom) throws -> StoreRecord {
@@ -62,7 +71,10 @@ struct RecordModelTests {
         let position = StoredPosition(
             connection: try ConnectionID(connection), reader: "g\(id % 2)\u{0}'", topic: "t\(id % 3)",
             partition: Int32(id % 2), offset: time)
-        switch Int.random(in: 0..<11, using: &random) {
+        let announcement = StoredAnnouncement(
+            policyID: try PolicyID("n:p\(id % 2)"), subject: "s\(id % 3)\u{0}'",
+            deleteAt: id % 5 == 0 ? nil : Timestamp(milliseconds: time))
+        switch Int.random(in: 0..<14, using: &random) {
         case 0:
             return .inboxPut(
                 try RecordSample.inbox(
@@ -78,6 +90,8 @@ struct RecordModelTests {
         case 6, 7: return .positionPut(position)
         case 8: return .positionRemove(position)
         case 9: return .connectionPut(try RecordSample.connection(name, revision: id))
+        case 10, 11: return .announcementPut(announcement)
+        case 12: return .announcementRemove(announcement)
         default: return .connectionRemove(try ConnectionID(name))
         }
     }

@@ -178,6 +178,9 @@ final class EmptyStore: TwinStore {
     func maintain() throws(StoreFailure) {}
     func thing(_ id: ThingID) throws(StoreFailure) -> ThingState? { nil }
     func policy(_ id: PolicyID) throws(StoreFailure) -> PolicyState? { nil }
+    func policiesDue(
+        before instant: Timestamp, after last: DuePolicy?, limit: Int
+    ) throws(StoreFailure) -> [DuePolicy] { [] }
     func journal(after sequence: Int64, limit: Int) throws(StoreFailure) -> [JournalRecord] { [] }
     func measure() -> StoreMeasures { StoreMeasures() }
     let records: any RecordStore = NoRecords()

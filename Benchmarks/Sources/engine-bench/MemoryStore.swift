@@ -36,6 +36,9 @@ final class MemoryStore: TwinStore {
     func probe() throws(StoreFailure) {}
     func maintain() throws(StoreFailure) {}
     func trimJournal(_ retention: JournalRetention, now: Timestamp, limit: Int) throws(StoreFailure) -> Int { 0 }
+    func policiesDue(
+        before instant: Timestamp, after last: DuePolicy?, limit: Int
+    ) throws(StoreFailure) -> [DuePolicy] { [] }
     func journal(after sequence: Int64, limit: Int) throws(StoreFailure) -> [JournalRecord] { [] }
     func measure() -> StoreMeasures { StoreMeasures() }
     let records: any RecordStore = NoRecords()

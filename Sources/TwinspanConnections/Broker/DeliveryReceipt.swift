@@ -11,8 +11,14 @@ public final class DeliveryReceipt: Sendable {
         public var thingID: ThingID
         public var channel: TopicPath.Channel
         public var correlationID: String
+        /// Whether it is of a thing, or of the policy with that id.
+        public var group: TopicPath.Group
 
-        public init(label: AckLabel, thingID: ThingID, channel: TopicPath.Channel, correlationID: String) {
+        public init(
+            label: AckLabel, thingID: ThingID, channel: TopicPath.Channel, correlationID: String,
+            group: TopicPath.Group = .things
+        ) {
+            self.group = group
             self.label = label
             self.thingID = thingID
             self.channel = channel

@@ -44,6 +44,7 @@ extension TwinEngine {
         conditionState.withLock { $0 = .open }
         rowWriter.start()
         live.start()
+        startSubjectWatch()
         let thread = WorkerThread(name: "committer") { [self] in runCommitter() }
         committerThread.withLock { $0 = thread }
     }
@@ -51,6 +52,7 @@ extension TwinEngine {
     /// Commits what is queued, writes all rows, and closes the store. No command may be on its way any more.
     public func stop() {
         isStopping.store(true, ordering: .releasing)
+        subjectWatch.stop()
         queue.wakeCommitter()
         let thread = committerThread.withLock { thread in
             defer { thread = nil }
@@ -154,6 +156,7 @@ extension TwinEngine {
         metrics.committed(changes: batch.changes.count - batch.recordCount, oldestWaited: waited)
         gate.open(upTo: batch.lastSequence)
         hub.publish(batch)
+        if waiting.hasPolicies { noteSubjects(of: batch) }
         if waiting.isFirst || waiting.count >= RowWriter.rowsWaiting { rowWriter.ring() }
         queue.recycle(&batch)
     }

@@ -28,6 +28,15 @@ public final class EngineMetrics: Sendable {
         /// Places in the journal that were forgotten because nobody claimed them.
         public var readersForgotten: Int64 = 0
 
+        /// Subjects of policies that were removed at their expiry.
+        public var expiredSubjects: Int64 = 0
+        /// Announcements that somebody has taken, repetitions included.
+        public var announcementsPublished: Int64 = 0
+        /// Announcements whose requested acknowledgements have all come.
+        public var announcementsAcknowledged: Int64 = 0
+        /// Announcements that were refused, or that nobody has acknowledged in time.
+        public var announcementsAbandoned: Int64 = 0
+
         /// The time in milliseconds within which this share (0…1) of the commits since `earlier`, or of all, was
         /// durable, interpolated in its bucket; nil when there were none.
         public func commitMilliseconds(percentile: Double, since earlier: Snapshot? = nil) -> Double? {
@@ -78,5 +87,9 @@ public final class EngineMetrics: Sendable {
     func expired(_ count: Int) { state.withLock { $0.expiredRequests += Int64(count) } }
     func deadLettersExpired(_ count: Int) { state.withLock { $0.deadLettersExpired += Int64(count) } }
     func readersForgotten(_ count: Int) { state.withLock { $0.readersForgotten += Int64(count) } }
+    func subjectsExpired(_ count: Int) { state.withLock { $0.expiredSubjects += Int64(count) } }
+    func announcementPublished() { state.withLock { $0.announcementsPublished += 1 } }
+    func announcementAcknowledged() { state.withLock { $0.announcementsAcknowledged += 1 } }
+    func announcementAbandoned() { state.withLock { $0.announcementsAbandoned += 1 } }
     func answerCameLate() { state.withLock { $0.lateAnswers += 1 } }
 }

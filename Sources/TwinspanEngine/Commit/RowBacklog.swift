@@ -39,20 +39,24 @@ final class RowBacklog: Sendable {
         content.withLock { $0.gathering.policies[id] ?? $0.writing?.policies[id] }
     }
 
-    /// Notes the states of a committed batch; returns how many rows gather, and whether these were the first.
-    func add(_ batch: CommitBatch) -> (count: Int, isFirst: Bool) {
+    /// Notes the states of a committed batch; returns how many rows gather, whether these were the first, and
+    /// whether policies are among them.
+    func add(_ batch: CommitBatch) -> (count: Int, isFirst: Bool, hasPolicies: Bool) {
         content.withLock { content in
             let wasEmpty = content.gathering.count == 0
+            var hasPolicies = false
             for change in batch.changes {
                 switch change.content {
                 case .thing(let event, let after): content.gathering.things[event.thingID] = after
-                case .policy(let event, let after): content.gathering.policies[event.policyID] = after
+                case .policy(let event, let after):
+                    content.gathering.policies[event.policyID] = after
+                    hasPolicies = true
                 case .records: break
                 }
             }
             content.gathering.upTo = batch.lastSequence
             let count = content.gathering.count
-            return (count, wasEmpty && count > 0)
+            return (count, wasEmpty && count > 0, hasPolicies)
         }
     }
 

@@ -33,12 +33,28 @@ public protocol TwinStore: AnyObject, Sendable {
     func thing(_ id: ThingID) throws(StoreFailure) -> ThingState?
     /// The row of a policy.
     func policy(_ id: PolicyID) throws(StoreFailure) -> PolicyState?
+    /// The rows of policies with a subject that may be due up to an instant (`PolicyState.due`), earliest first, at
+    /// most `limit`, behind `last`. Finds them without looking at the others.
+    func policiesDue(
+        before instant: Timestamp, after last: DuePolicy?, limit: Int
+    ) throws(StoreFailure) -> [DuePolicy]
     /// Journal records with a sequence greater than `sequence`, oldest first, at most `limit`.
     func journal(after sequence: Int64, limit: Int) throws(StoreFailure) -> [JournalRecord]
     /// Sizes for metrics.
     func measure() -> StoreMeasures
     /// What is stored beside events. Written by `commit`.
     var records: any RecordStore { get }
+}
+
+/// A policy with a subject that is to be announced or removed.
+public struct DuePolicy: Sendable, Equatable {
+    public var id: PolicyID
+    /// Not later than the moment at which there is something to do.
+    public var due: Timestamp
+    public init(id: PolicyID, due: Timestamp) {
+        self.id = id
+        self.due = due
+    }
 }
 
 /// Where a store stands when it is opened.

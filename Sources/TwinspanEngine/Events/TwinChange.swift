@@ -25,7 +25,8 @@ public final class TwinChange: Sendable {
     public let enforcer: PolicyEnforcer?
     /// When the change was made, in nanoseconds of the monotonic clock.
     public let madeAt: UInt64
-    /// The thing before its deletion: its event is enriched with what was known last. Nil for every other change.
+    /// The thing before its deletion: its event is enriched with what was known last. The policy before any change
+    /// when a subject of it is watched (`PolicyState.isWatched`). Nil for every other change.
     public let lastText: JSONText?
     /// Whether those who may read a part of the thing get that part of the event; otherwise only who may read all of
     /// the thing gets it, and then all of it (`AccessSettings.deliversPartialEvents`).

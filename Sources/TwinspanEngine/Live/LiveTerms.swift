@@ -46,6 +46,13 @@ public struct LiveTerms: Sendable, Equatable {
         requestedAcks = labels(asked, use)
     }
 
+    /// The terms of an announcement: nothing but these labels, for so many milliseconds.
+    init(announcement labels: [AckLabel], milliseconds: Int64) {
+        isResponseRequired = false
+        requestedAcks = labels
+        timeout = UInt64(max(milliseconds, 0)).multipliedReportingOverflow(by: 1_000_000).partialValue
+    }
+
     /// Whether nobody waits for anything.
     var isFireAndForget: Bool { !isResponseRequired && requestedAcks.isEmpty }
 

@@ -27,6 +27,8 @@ struct PendingRequest: Sendable {
         case command(ThingCommand)
         case message(Message)
         case event
+        /// Of a policy, whose id stands in the place of the thing's.
+        case announcement
     }
 
     /// Who reads the answer.

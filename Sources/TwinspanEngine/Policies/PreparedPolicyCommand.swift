@@ -20,7 +20,8 @@ struct PreparedPolicyCommand {
     /// Throws what is wrong with the path, the headers and the value. `caller` stands in the place of placeholders of
     /// subject ids; without one they are checked only.
     init(
-        _ given: PolicyCommand, caller: AuthorizationContext?, now: Timestamp, limits: TwinLimits
+        _ given: PolicyCommand, caller: AuthorizationContext?, now: Timestamp, limits: TwinLimits,
+        access: AccessSettings = AccessSettings()
     ) throws(TwinspanError) {
         let command = try SubjectPlaceholders.resolve(pathOf: given, caller: caller)
         self.command = command
@@ -42,7 +43,9 @@ struct PreparedPolicyCommand {
         }
         guard var json = command.value?.value else { throw .jsonInvalid("The value of the command is missing.") }
         try SubjectPlaceholders.resolve(in: &json, of: resource.kind, caller: caller)
-        let earliest = SubjectExpiry.roundUp(in: &json, of: resource.kind)
+        let earliest = SubjectExpiry.roundUp(
+            in: &json, of: resource.kind, granularity: access.expiryGranularity,
+            announcements: access.announcements.granularity)
         expired = earliest.flatMap { $0.instant.milliseconds < now.milliseconds ? $0 : nil }
         guard resource.kind == .policy else {
             value = JSONText(

@@ -17,7 +17,7 @@ extension TwinEngine {
         let now = clock.now
         do throws(TwinspanError) {
             let prepared = try PreparedPolicyCommand(
-                command, caller: context, now: now, limits: settings.limits)
+                command, caller: context, now: now, limits: settings.limits, access: settings.access)
             for _ in 0..<Self.loadRounds {
                 switch judge(prepared, as: context, origin: origin, now: now) {
                 case .done(let outcome): return outcome
@@ -39,7 +39,7 @@ extension TwinEngine {
         let now = clock.now
         do throws(TwinspanError) {
             let prepared = try PreparedPolicyCommand(
-                command, caller: context, now: now, limits: settings.limits)
+                command, caller: context, now: now, limits: settings.limits, access: settings.access)
             guard case .done(let outcome) = judge(prepared, as: context, origin: origin, now: now) else { return nil }
             return outcome
         } catch {
@@ -69,7 +69,9 @@ extension TwinEngine {
                     PolicyErrorTable.tooManyModifyingRequests, PolicyErrorTable.unavailable)
                 if let refusal { return .done(refusal) }
                 let sequence = queue.append(
-                    change(.policy(event, after: after), command.headers, context, origin, nil))
+                    change(
+                        .policy(event, after: after), command.headers, context, origin, nil,
+                        lastText: entry.state.watchedText))
                 content.cache.update(slot: slot, to: after, sequence: sequence)
                 return .done(Outcome(result: .success(verdict.response), ticket: ticket(sequence)))
             } catch {

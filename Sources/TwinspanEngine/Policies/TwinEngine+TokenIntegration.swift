@@ -61,7 +61,9 @@ extension TwinEngine {
                     PolicyErrorTable.tooManyModifyingRequests, PolicyErrorTable.unavailable)
                 if let refusal { return .done(refusal) }
                 let sequence = queue.append(
-                    change(.policy(event, after: after), prepared.command.headers, context, nil, nil))
+                    change(
+                        .policy(event, after: after), prepared.command.headers, context, nil, nil,
+                        lastText: entry.state.watchedText))
                 content.cache.update(slot: slot, to: after, sequence: sequence)
                 let response = Self.response(revision: event.revision)
                 return .done(Outcome(result: .success(response), ticket: ticket(sequence)))

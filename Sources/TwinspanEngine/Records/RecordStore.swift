@@ -18,6 +18,10 @@ public protocol RecordStore: AnyObject, Sendable {
     func positions(of connection: ConnectionID, reader: String) throws(StoreFailure) -> [StoredPosition]
     /// Connections made over HTTP, by id.
     func storedConnections() throws(StoreFailure) -> [StoredConnection]
+    /// What the subjects of a policy were told of their removal.
+    func announcements(of policy: PolicyID) throws(StoreFailure) -> [StoredAnnouncement]
+    /// What was told to subjects that are gone and have not acknowledged it.
+    func announcementsOfRemoved() throws(StoreFailure) -> [StoredAnnouncement]
     /// How much there is, as of the newest commit. Reads no file; after `close` it stays as it was.
     var loads: RecordLoads { get }
 
@@ -56,6 +60,8 @@ public final class NoRecords: RecordStore {
     public func cursors() throws(StoreFailure) -> [String: Int64] { [:] }
     public func positions(of connection: ConnectionID, reader: String) throws(StoreFailure) -> [StoredPosition] { [] }
     public func storedConnections() throws(StoreFailure) -> [StoredConnection] { [] }
+    public func announcements(of policy: PolicyID) throws(StoreFailure) -> [StoredAnnouncement] { [] }
+    public func announcementsOfRemoved() throws(StoreFailure) -> [StoredAnnouncement] { [] }
     public var loads: RecordLoads { RecordLoads() }
     public func trimDeadLetters(
         _ retention: DeadLetterRetention, now: Timestamp, limit: Int

@@ -136,6 +136,22 @@ public struct StoredConnection: Sendable {
     }
 }
 
+/// What a subject of a policy was told of its removal (spec/policies-search.md A.9.2).
+public struct StoredAnnouncement: Sendable, Hashable {
+    public var policyID: PolicyID
+    /// The subject as `WatchedSubject.key` writes it: another expiry or announcement is another subject.
+    public var subject: String
+    /// Nil while the subject is there: it needs no announcement any more. Otherwise the subject is gone since, and the
+    /// announcement of that is not acknowledged yet.
+    public var deleteAt: Timestamp?
+
+    public init(policyID: PolicyID, subject: String, deleteAt: Timestamp? = nil) {
+        self.policyID = policyID
+        self.subject = subject
+        self.deleteAt = deleteAt
+    }
+}
+
 /// A change of what is stored beside events.
 public enum StoreRecord: Sendable {
     /// Puts a message into the inbox, or replaces it.
@@ -153,6 +169,9 @@ public enum StoreRecord: Sendable {
     case positionRemove(StoredPosition)
     case connectionPut(StoredConnection)
     case connectionRemove(ConnectionID)
+    case announcementPut(StoredAnnouncement)
+    /// Forgets what this subject was told, whatever it was.
+    case announcementRemove(StoredAnnouncement)
 
     /// Bytes a queue counts for it.
     public var byteCount: Int {
@@ -163,6 +182,8 @@ public enum StoreRecord: Sendable {
         case .cursorPut(let name, _): 64 + name.utf8.count
         case .positionPut(let position), .positionRemove(let position):
             64 + position.reader.utf8.count + position.topic.utf8.count
+        case .announcementPut(let announcement), .announcementRemove(let announcement):
+            64 + announcement.policyID.text.utf8.count + announcement.subject.utf8.count
         case .inboxRemove, .deadLetterRemove, .cursorRemove, .connectionRemove: 64
         }
     }

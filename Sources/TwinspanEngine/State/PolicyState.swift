@@ -25,6 +25,11 @@ public struct PolicyState: Sendable {
     var parsed: ParsedPolicy?
     /// What the shelf has compiled of this policy and those it builds on; nil when that has still to be done.
     var form: PolicyForm?
+    /// Not later than the first moment at which a subject has to be announced or removed, but for what settings add to
+    /// it (`WatchedSubject.slack`); nil when no subject expires.
+    public private(set) var due: Timestamp?
+    /// Whether a subject wants to be told of its removal.
+    private(set) var announcesRemovals = false
 
     /// Makes a state, and compiles the policy if it stands by itself. Throws when the stored text is not a policy.
     public init(
@@ -37,7 +42,19 @@ public struct PolicyState: Sendable {
         guard let text else { return }
         let policy = try Policy.parse(text.value, id: id, limits: .structure)
         if !policy.needsResolution { ownEnforcer = PolicyEnforcer(policy, revision: revision) }
+        note(policy)
     }
+
+    private mutating func note(_ policy: Policy) {
+        due = WatchedSubject.firstDue(in: policy)
+        announcesRemovals = WatchedSubject.announcesRemovals(policy)
+    }
+
+    /// Whether changes of its subjects concern the watch over subjects.
+    var isWatched: Bool { due != nil || announcesRemovals }
+
+    /// The text that a change of the policy hands to the watch over subjects; nil when no subject concerns it.
+    var watchedText: JSONText? { isWatched ? text : nil }
 
     private init() {
         revision = 0
@@ -55,6 +72,7 @@ public struct PolicyState: Sendable {
         modified = event.timestamp
         self.text = text
         guard let policy else { return }
+        note(policy)
         if !policy.needsResolution { ownEnforcer = PolicyEnforcer(policy, revision: event.revision) }
         // Whoever has built on it before will do so again.
         if before.parsed != nil { parsed = ParsedPolicy(policy) }

@@ -32,6 +32,8 @@ struct ThingCreation {
     let terms: ThingTerms?
     let object: JSONObject
     private(set) var choice: PolicyChoice
+    /// To what the expiries of an inline policy are rounded up.
+    var access = AccessSettings()
 
     /// Reads the value of a create, or of a modify or merge at the root of a thing that does not exist.
     init(_ command: ThingCommand, _ request: ThingRequest) throws(TwinspanError) {
@@ -182,7 +184,9 @@ struct ThingCreation {
     ) throws(TwinspanError) -> Policy {
         var rounded = json
         try SubjectPlaceholders.resolve(in: &rounded, of: .policy, caller: creator)
-        let earliest = SubjectExpiry.roundUp(in: &rounded, of: .policy)
+        let earliest = SubjectExpiry.roundUp(
+            in: &rounded, of: .policy, granularity: settings.access.expiryGranularity,
+            announcements: settings.access.announcements.granularity)
         let policy = try parsed(rounded, id: id, settings: settings)
         if let earliest, earliest.instant.milliseconds < now.milliseconds {
             throw notCreatable(because: .subjectExpired(earliest.text))

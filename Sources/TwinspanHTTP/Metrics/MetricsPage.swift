@@ -25,6 +25,7 @@ struct MetricsPage: Sendable {
         var page = PrometheusText()
         writeConnections(&page)
         writeCommits(&page)
+        writeSubjects(&page)
         writeRequests(&page)
         writeStore(&page)
         page.family("twinspan_ready", .gauge, "1 when /ready says so.")
@@ -162,6 +163,28 @@ struct MetricsPage: Sendable {
         for counter in counters {
             page.family(counter.name, .counter, counter.help)
             page.sample(counter.name, counter.value)
+        }
+    }
+
+    private func writeSubjects(_ page: inout PrometheusText) {
+        let subjects: [(name: String, help: String, value: Int64)] = [
+            ("subjects_expired", "Subjects removed from their policies at their expiry.", engine.expiredSubjects),
+            (
+                "announcements_published", "Announcements of policies that somebody has taken, repetitions included.",
+                engine.announcementsPublished
+            ),
+            (
+                "announcements_acknowledged", "Announcements with all requested acknowledgements.",
+                engine.announcementsAcknowledged
+            ),
+            (
+                "announcements_abandoned", "Announcements that were refused or not acknowledged in time.",
+                engine.announcementsAbandoned
+            ),
+        ]
+        for counter in subjects {
+            page.family("twinspan_\(counter.name)_total", .counter, counter.help)
+            page.sample("twinspan_\(counter.name)_total", counter.value)
         }
     }
 

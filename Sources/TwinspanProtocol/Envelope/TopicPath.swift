@@ -103,6 +103,12 @@ public struct TopicPath: Sendable, Equatable {
             }
             return .messages(subject: subject)
         case "acks" where group == .things: return .acks(label: rest.remainder)
+        // Of announcements; the grammar in §4.1 leaves them out, but they have to be answered somehow.
+        case "acks" where group == .policies:
+            guard let label = rest.remainder, !label.isEmpty else {
+                throw unknown(text, "The label of the acknowledgement is missing.")
+            }
+            return .acks(label: label)
         case "search" where group == .things:
             return .search(try action(&rest, of: searchActions, word, text: text))
         case "streaming": return .streaming(try action(&rest, of: streamingActions, word, text: text))

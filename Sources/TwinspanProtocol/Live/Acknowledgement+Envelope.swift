@@ -8,9 +8,10 @@ extension Acknowledgement {
     /// Throws `things:id.invalid`, `acknowledgement:label.invalid`, `protocoladapter:unknown.path` unless the path is
     /// the root, `json.field.missing` without status, `acknowledgement:correlation-id.missing`.
     public init(_ envelope: Envelope) throws(TwinspanError) {
-        guard case .acks(let label?) = envelope.topic.criterion, let channel = envelope.topic.channel else {
-            throw .unknownTopicPath(envelope.topic, "The topic names no acknowledgement.")
-        }
+        let topic = envelope.topic
+        guard case .acks(let label?) = topic.criterion,
+            let channel = topic.channel ?? (topic.group == .policies ? .twin : nil)
+        else { throw .unknownTopicPath(topic, "The topic names no acknowledgement.") }
         let thingID = try ThingID(envelope.topic.entityID)
         let ackLabel = try AckLabel(label)
         try envelope.checkRootPath()
@@ -20,14 +21,15 @@ extension Acknowledgement {
         self.init(
             label: ackLabel, thingID: thingID, channel: channel, status: status, payload: envelope.value,
             headers: envelope.headers)
+        group = topic.group
     }
 
     /// The envelope with the headers as they are; whoever sends it out takes `deliveredToOutside()` of them.
     public var envelope: Envelope {
         Envelope(
             topic: TopicPath(
-                namespace: thingID.namespace, name: thingID.name, group: .things, channel: channel,
-                criterion: .acks(label: label.text)),
+                namespace: thingID.namespace, name: thingID.name, group: group,
+                channel: group == .things ? channel : nil, criterion: .acks(label: label.text)),
             headers: headers, path: .root, value: payload, status: status)
     }
 }

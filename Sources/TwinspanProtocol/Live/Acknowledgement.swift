@@ -39,8 +39,12 @@ public struct AckLabel: Sendable, Hashable, CustomStringConvertible {
 /// One acknowledgement of one signal.
 public struct Acknowledgement: Sendable, Equatable {
     public var label: AckLabel
+    /// The thing, or the policy with the same text where `group` says so.
     public var thingID: ThingID
+    /// Without meaning for policies, which have no channels.
     public var channel: TopicPath.Channel
+    /// Whether a signal of a thing or an announcement of a policy is acknowledged.
+    public var group = TopicPath.Group.things
     /// 2xx for success.
     public var status: Int
     public var payload: JSONText?

@@ -49,6 +49,9 @@ enum RecordColumns {
     static let positionKey = "connection, reader, topic, partition"
     static let position = "\(positionKey), next"
 
+    static let announcementKey = "policy, subject"
+    static let announcement = "\(announcementKey), delete_at"
+
     static func inboxMessage(_ row: some StoredColumns) throws(StoreFailure) -> InboxMessage {
         InboxMessage(
             id: row.integer(0) ?? 0, message: try message(row, from: 6), attempts: Int(row.integer(3) ?? 0),
@@ -82,6 +85,16 @@ enum RecordColumns {
         StoredPosition(
             connection: try connectionID(row.string(0)), reader: text(row, 1) ?? "", topic: text(row, 2) ?? "",
             partition: Int32(truncatingIfNeeded: row.integer(3) ?? 0), offset: row.integer(4) ?? 0)
+    }
+
+    static func storedAnnouncement(_ row: some StoredColumns) throws(StoreFailure) -> StoredAnnouncement {
+        do throws(TwinspanError) {
+            return StoredAnnouncement(
+                policyID: try PolicyID(row.string(0) ?? ""), subject: text(row, 1) ?? "",
+                deleteAt: row.integer(2).map { Timestamp(milliseconds: $0) })
+        } catch {
+            throw StoreFailure(kind: .corrupt, description: "an announcement has no policy: \(error.message)")
+        }
     }
 
     /// Text of a peer, which is kept as bytes.

@@ -10,6 +10,7 @@ struct RecordStatements {
     let oldCursor, putCursor, removeCursor: Statement
     let oldConnection, putConnection, removeConnection: Statement
     let oldPlace, putPlace, removePlace, claimPlaces, removePlaces: Statement
+    let oldAnnouncement, putAnnouncement, removeAnnouncement: Statement
     let setPosition: Statement
 
     init(_ owner: WriterConnection) throws(StoreFailure) {
@@ -39,6 +40,10 @@ struct RecordStatements {
         removePlace = try prepare("DELETE FROM log_position WHERE \(place)")
         claimPlaces = try prepare("UPDATE log_position SET claimed = ? WHERE connection = ?")
         removePlaces = try prepare("DELETE FROM log_position WHERE connection = ?")
+        oldAnnouncement = try prepare(
+            "SELECT \(RecordColumns.announcement) FROM announcement WHERE policy = ? AND subject = ?")
+        putAnnouncement = try put("announcement", RecordColumns.announcement)
+        removeAnnouncement = try prepare("DELETE FROM announcement WHERE policy = ? AND subject = ?")
         setPosition = try prepare("UPDATE position SET records = ?, record_count = ?, newest_id = ?")
     }
 
@@ -87,6 +92,17 @@ struct RecordStatements {
         putPlace.bind(5, position.offset)
         putPlace.bind(6, time.milliseconds)
         try putPlace.run()
+    }
+
+    func put(_ announcement: StoredAnnouncement) throws(StoreFailure) {
+        Self.bind(keyOf: announcement, to: putAnnouncement)
+        putAnnouncement.bind(3, optional: announcement.deleteAt?.milliseconds)
+        try putAnnouncement.run()
+    }
+
+    static func bind(keyOf announcement: StoredAnnouncement, to statement: Statement) {
+        statement.bind(1, copying: announcement.policyID.text)
+        statement.bind(2, bytesOf: announcement.subject)
     }
 
     static func bind(keyOf position: StoredPosition, to statement: Statement) {

@@ -143,6 +143,15 @@ final class RecordWriter {
             RecordStatements.bind(keyOf: position, to: statements.removePlace)
             try statements.removePlace.run()
             return old.map { .positionPut($0) }
+        case .announcementPut(let announcement):
+            let old = try self.announcement(announcement)
+            try statements.put(announcement)
+            return old.map { .announcementPut($0) } ?? .announcementRemove(announcement)
+        case .announcementRemove(let announcement):
+            let old = try self.announcement(announcement)
+            RecordStatements.bind(keyOf: announcement, to: statements.removeAnnouncement)
+            try statements.removeAnnouncement.run()
+            return old.map { .announcementPut($0) }
         case .connectionPut(let connection):
             let old = try storedConnection(connection.id)
             try statements.put(connection)
@@ -183,6 +192,15 @@ final class RecordWriter {
     private func position(_ position: StoredPosition) throws(StoreFailure) -> StoredPosition? {
         RecordStatements.bind(keyOf: position, to: statements.oldPlace)
         return try statements.oldPlace.first { row throws(StoreFailure) in try RecordColumns.position(row) }
+    }
+
+    private func announcement(
+        _ announcement: StoredAnnouncement
+    ) throws(StoreFailure) -> StoredAnnouncement? {
+        RecordStatements.bind(keyOf: announcement, to: statements.oldAnnouncement)
+        return try statements.oldAnnouncement.first { row throws(StoreFailure) in
+            try RecordColumns.storedAnnouncement(row)
+        }
     }
 
     private func storedConnection(_ id: ConnectionID) throws(StoreFailure) -> StoredConnection? {

@@ -80,6 +80,28 @@ extension SQLiteStore: RecordStore {
         }
     }
 
+    public func announcements(of policy: PolicyID) throws(StoreFailure) -> [StoredAnnouncement] {
+        try read(\.journal) { db in
+            let statement = try db.cachedStatement(
+                sql: "SELECT \(RecordColumns.announcement) FROM announcement WHERE policy = ?")
+            return try Self.announcements(try Row.fetchCursor(statement, arguments: [policy.text]))
+        }
+    }
+
+    public func announcementsOfRemoved() throws(StoreFailure) -> [StoredAnnouncement] {
+        try read(\.journal) { db in
+            try Self.announcements(
+                try Row.fetchCursor(
+                    db, sql: "SELECT \(RecordColumns.announcement) FROM announcement WHERE delete_at IS NOT NULL"))
+        }
+    }
+
+    private static func announcements(_ rows: RowCursor) throws -> [StoredAnnouncement] {
+        var announcements: [StoredAnnouncement] = []
+        while let row = try rows.next() { announcements.append(try RecordColumns.storedAnnouncement(row)) }
+        return announcements
+    }
+
     public var loads: RecordLoads { recordLoads.withLock { $0 } }
 
     public func trimDeadLetters(

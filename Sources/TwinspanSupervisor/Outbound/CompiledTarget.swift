@@ -70,6 +70,7 @@ struct CompiledTarget: Sendable {
     private let liveMessages: [CompiledTopic]
     private let liveCommands: [CompiledTopic]
     private let liveEvents: [CompiledTopic]
+    private let policyAnnouncements: [CompiledTopic]
 
     /// Throws for a mapper that cannot be made.
     init(
@@ -94,6 +95,7 @@ struct CompiledTarget: Sendable {
         liveMessages = topics(.liveMessages)
         liveCommands = topics(.liveCommands)
         liveEvents = topics(.liveEvents)
+        policyAnnouncements = topics(.policyAnnouncements)
     }
 
     /// The topics of a kind of signal, in the order in which they are asked.
@@ -103,7 +105,8 @@ struct CompiledTarget: Sendable {
         case .liveMessages: liveMessages
         case .liveCommands: liveCommands
         case .liveEvents: liveEvents
-        case .policyAnnouncements, .connectionAnnouncements: []
+        case .policyAnnouncements: policyAnnouncements
+        case .connectionAnnouncements: []
         }
     }
 }

@@ -104,7 +104,7 @@ final class CountedOutcomes: PublishOutcomes {
             place, .published, isFailure: failure != nil, failure?.error.message ?? "Message was published",
             correlationID: acknowledgement?.correlationID
                 ?? message.headers.first { $0.name == "correlation-id" }?.value,
-            entityType: acknowledgement.map { _ in "thing" }, entityID: acknowledgement?.thingID.text,
+            entityType: acknowledgement.map(\.group.entityType), entityID: acknowledgement?.thingID.text,
             address: message.address, reason: failure?.reason)
     }
 }

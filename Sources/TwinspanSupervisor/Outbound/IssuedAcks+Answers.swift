@@ -27,9 +27,10 @@ extension IssuedAcks {
         _ answer: BrokerAnswer
     ) {
         let headers = answer.headers(over: signal?.headers ?? DittoHeaders(), acknowledgement.correlationID)
-        let result = Acknowledgement(
+        var result = Acknowledgement(
             label: acknowledgement.label, thingID: acknowledgement.thingID, channel: acknowledgement.channel,
             status: answer.status, payload: answer.value, headers: headers)
+        result.group = acknowledgement.group
         let failure = answer.isSuccess ? nil : Self.nonSuccess(answer)
         issue(result, target: target, failure: failure)
     }

@@ -38,10 +38,11 @@ struct IssuedAcks: Sendable {
         var headers = DittoHeaders()
         headers.correlationID = acknowledgement.correlationID
         if failure != nil { headers[.contentType] = .string("application/json") }
-        let result = Acknowledgement(
+        var result = Acknowledgement(
             label: acknowledgement.label, thingID: acknowledgement.thingID, channel: acknowledgement.channel,
             status: failure?.status ?? confirmedStatus, payload: failure.map { JSONText($0.jsonWithoutStatus) },
             headers: headers)
+        result.group = acknowledgement.group
         issue(result, target: target, failure: failure)
     }
 
@@ -62,8 +63,8 @@ struct IssuedAcks: Sendable {
                 refused.map { "The acknowledgement was not accepted: \($0.message)" }
                     ?? failure.map { "The signal was acknowledged as failed: \($0.message)" }
                     ?? "The signal was acknowledged.",
-                correlationID: result.headers.correlationID, entityType: "thing", entityID: result.thingID.text,
-                reason: (refused ?? failure)?.code))
+                correlationID: result.headers.correlationID, entityType: result.group.entityType,
+                entityID: result.thingID.text, reason: (refused ?? failure)?.code))
     }
 
     /// Acknowledges weakly for labels of this connection, unless another session has them.

@@ -10,6 +10,8 @@ import TwinspanProtocol
 enum OutgoingSignal: Sendable {
     case event(TwinChange, ThingEvent)
     case live(LiveSignal)
+    /// Of a policy; where a thing's id is asked for, it gives that of the policy.
+    case announcement(PolicyAnnouncement)
     /// Nobody has sent it: `twinspan map` and test cases.
     case given(GivenSignal)
 
@@ -23,6 +25,7 @@ enum OutgoingSignal: Sendable {
             case .liveCommands: .liveCommands
             case .liveEvents: .liveEvents
             }
+        case .announcement: .policyAnnouncements
         case .given(let signal): signal.kind
         }
     }
@@ -31,6 +34,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(_, let event): event.thingID
         case .live(let signal): signal.thingID
+        case .announcement(let announcement): ThingID(textOf: announcement.policyID)
         case .given(let signal): signal.thingID
         }
     }
@@ -39,6 +43,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(_, let event): event.path
         case .live(let signal): signal.path
+        case .announcement: .root
         case .given(let signal): signal.envelope.path
         }
     }
@@ -47,6 +52,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(_, let event): event.value
         case .live(let signal): signal.value
+        case .announcement(let announcement): announcement.envelope.value
         case .given(let signal): signal.envelope.value
         }
     }
@@ -55,6 +61,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(_, let event): event.topic
         case .live(let signal): signal.topic
+        case .announcement(let announcement): announcement.envelope.topic
         case .given(let signal): signal.envelope.topic
         }
     }
@@ -64,6 +71,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(let change, _): change.eventHeaders
         case .live(let signal): signal.headers
+        case .announcement(let announcement): announcement.envelope.headers
         case .given(let signal): signal.envelope.headers
         }
     }
@@ -72,6 +80,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(let change, _): change.headers.correlationID
         case .live(let signal): signal.correlationID
+        case .announcement(let announcement): announcement.correlationID
         case .given(let signal): signal.envelope.headers.correlationID
         }
     }
@@ -80,23 +89,32 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(let change, _): change.originator
         case .live(let signal): signal.originator
+        case .announcement: nil
         case .given(let signal): signal.envelope.headers.text(.originator)
         }
     }
 
     var channel: TopicPath.Channel {
         switch self {
-        case .event: .twin
+        case .event, .announcement: .twin
         case .live: .live
         case .given(let signal): signal.kind == .twinEvents ? .twin : .live
         }
     }
 
+    /// Whether it is of a thing or of a policy.
+    var group: TopicPath.Group {
+        if case .announcement = self { .policies } else { .things }
+    }
+
+    /// What it is of, as logs show it.
+    var entityType: String { group.entityType }
+
     /// When the event was made, in nanoseconds of the monotonic clock; 0 where that is not known.
     var madeAt: UInt64 {
         switch self {
         case .event(let change, _): change.madeAt
-        case .live, .given: 0
+        case .live, .announcement, .given: 0
         }
     }
 
@@ -106,6 +124,7 @@ enum OutgoingSignal: Sendable {
         case .event(let change, _):
             return Self.customAcks(change.headers)
         case .live(let signal): return signal.requestedAcks
+        case .announcement(let announcement): return announcement.requestedAcks
         case .given(let signal): return Self.customAcks(signal.envelope.headers)
         }
     }
@@ -119,7 +138,7 @@ enum OutgoingSignal: Sendable {
     /// Whether its sender waits for the answer of a device.
     var awaitsLiveResponse: Bool {
         switch self {
-        case .event: false
+        case .event, .announcement: false
         case .live(let signal): signal.kind != .liveEvents && signal.headers.isResponseRequired
         case .given(let signal):
             [.liveCommands, .liveMessages].contains(signal.kind) && signal.envelope.headers.isResponseRequired
@@ -131,6 +150,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(let change, let event): change.envelopeBytes(of: event)
         case .live(let signal): signal.envelopeBytes
+        case .announcement(let announcement): announcement.bytes
         case .given(let signal): signal.envelope.bytes
         }
     }
@@ -139,6 +159,7 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(let change, let event): event.envelope(headers: change.eventHeaders)
         case .live(let signal): signal.envelope
+        case .announcement(let announcement): announcement.envelope
         case .given(let signal): signal.envelope
         }
     }
@@ -148,6 +169,8 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .live(let signal): signal.view(for: reader)
         case .given: .full
+        // Whoever leaves is told; no permission has to do with it (spec/policies-search.md A.9.2).
+        case .announcement(let announcement): announcement.isMeant(for: reader) ? .full : .none
         case .event(let change, let event): change.view(of: event, for: reader)
         }
     }
@@ -167,6 +190,7 @@ enum OutgoingSignal: Sendable {
         case .event(let change, let event): change.envelopeBytes(of: event, part)
         case .live(let signal): signal.envelopeBytes(part)
         case .given(let signal): signal.envelope.bytes
+        case .announcement(let announcement): announcement.envelope.bytes
         }
     }
 
@@ -174,10 +198,10 @@ enum OutgoingSignal: Sendable {
     /// Messages say nothing about their thing.
     func changedPart(_ value: JSONValue?) -> JSONValue {
         var thing = JSONValue.object(JSONObject())
-        if let value, kind != .liveMessages {
+        if let value, kind != .liveMessages, group == .things {
             if path.isRoot { thing = value } else { thing.set(value, at: path) }
         }
-        guard var object = thing.object else { return thing }
+        guard var object = thing.object, group == .things else { return thing }
         object["thingId"] = .string(thingID.text)
         object["_namespace"] = .string(thingID.namespace)
         if case .event(_, let event) = self {
@@ -201,12 +225,27 @@ enum OutgoingSignal: Sendable {
         var resolver = SignalResolver(connectionID: connectionID, now: now)
         let headers = headers
         resolver.header = { name in headers[name].map { $0.string ?? $0.text } }
-        resolver.thingID = thingID
+        if case .announcement(let announcement) = self {
+            resolver.policyID = announcement.policyID
+        } else {
+            resolver.thingID = thingID
+        }
         resolver.topic = topic
         resolver.path = path
         resolver.value = value
         resolver.thing = thing
         if let originator { resolver.subjects = [originator] }
         return resolver
+    }
+}
+
+extension TopicPath.Group {
+    /// What an entity of the group is, as logs show it.
+    var entityType: String {
+        switch self {
+        case .things: "thing"
+        case .policies: "policy"
+        case .connections: "connection"
+        }
     }
 }

@@ -145,7 +145,8 @@ struct TargetDelivery: Sendable {
             label == .liveResponse ? signal.awaitsLiveResponse : signal.requestedAcks.contains(label)
         guard isAsked else { return nil }
         return DeliveryReceipt.Acknowledgement(
-            label: label, thingID: signal.thingID, channel: signal.channel, correlationID: correlationID)
+            label: label, thingID: signal.thingID, channel: signal.channel, correlationID: correlationID,
+            group: signal.group)
     }
 
     /// What an answer to the signal is judged by; only endpoints answer.
@@ -159,7 +160,7 @@ struct TargetDelivery: Sendable {
             case .command: content = .liveCommand
             case .event: content = .event
             }
-        case .event, .given: content = .event
+        case .event, .announcement, .given: content = .event
         }
         return DeliveryReceipt.SentSignal(
             content: content, thingID: signal.thingID, correlationID: correlationID, headers: signal.headers)

@@ -63,7 +63,8 @@ extension TargetFate {
     }
 
     func notes(_ signal: OutgoingSignal, _ delivery: TargetDelivery) -> [StageNote] {
-        notes(delivery, correlationID: signal.correlationID, entityType: "thing", entityID: signal.thingID.text)
+        notes(
+            delivery, correlationID: signal.correlationID, entityType: signal.entityType, entityID: signal.thingID.text)
     }
 
     /// What people are told of it.

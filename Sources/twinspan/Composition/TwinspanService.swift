@@ -40,6 +40,7 @@ final class TwinspanService: Sendable {
             store = try SQLiteStore(
                 directory: configuration.data, durability: configuration.durability == .full ? .full : .os)
             engine = TwinEngine(store: store, clock: clock, settings: engineSettings)
+            engine.announcements.whenAbandoned { [logger] in Self.log($0, to: logger) }
             try engine.start()
         } catch {
             StandardError.write("cannot open the data directory \(configuration.data): \(error.description).\n")
@@ -105,6 +106,17 @@ final class TwinspanService: Sendable {
         SeedKeeper(
             policies: configuration.policies, things: configuration.things, engine: engine, settings: engineSettings,
             logger: logger)
+    }
+
+    private static func log(_ announcement: AbandonedAnnouncement, to logger: Logger) {
+        logger.warning(
+            "announcement given up",
+            metadata: [
+                "policy.id": "\(announcement.policyID)", "subject.id": "\(announcement.subjectID)",
+                "attempts": "\(announcement.attempts)",
+                "reason": announcement.status.map { "acknowledged with status \($0)" } ?? "not acknowledged in time",
+                "hint": "see who subscribes to _/_/policies/announcements as this subject, and what it answers",
+            ])
     }
 
     /// All connections; those made over HTTP are read from the store, and start with those of the files.

@@ -51,6 +51,7 @@ struct StoredRecords: Equatable {
     var cursors: [String: Int64] = [:]
     var connections: [String] = []
     var positions: Set<StoredPosition> = []
+    var announcements: Set<StoredAnnouncement> = []
 
     init() {}
 
@@ -64,6 +65,10 @@ struct StoredRecords: Equatable {
             for reader in ["g0\u{0}'", "g1\u{0}'"] {
                 positions.formUnion(try records.positions(of: try ConnectionID(name), reader: reader))
             }
+        }
+        for name in ["n:p0", "n:p1"] { announcements.formUnion(try records.announcements(of: try PolicyID(name))) }
+        guard Set(try records.announcementsOfRemoved()) == announcements.filter({ $0.deleteAt != nil }) else {
+            throw ScenarioFailure("those of removed subjects are not among the others")
         }
         self.connections = try records.storedConnections().map { String(describing: $0) }
     }

@@ -46,6 +46,11 @@ final class HeldStore: TwinStore {
     func maintain() throws(StoreFailure) { try store.maintain() }
     func thing(_ id: ThingID) throws(StoreFailure) -> ThingState? { try store.thing(id) }
     func policy(_ id: PolicyID) throws(StoreFailure) -> PolicyState? { try store.policy(id) }
+    func policiesDue(
+        before instant: Timestamp, after last: DuePolicy?, limit: Int
+    ) throws(StoreFailure) -> [DuePolicy] {
+        try store.policiesDue(before: instant, after: last, limit: limit)
+    }
     func journal(after sequence: Int64, limit: Int) throws(StoreFailure) -> [JournalRecord] {
         try store.journal(after: sequence, limit: limit)
     }

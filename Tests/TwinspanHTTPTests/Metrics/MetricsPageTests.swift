@@ -31,7 +31,8 @@ struct MetricsPageTests {
             engine: EngineMetrics.Snapshot(
                 latencyBuckets: latency, latencySumMicroseconds: 2_500_123, commits: 4, changes: 40, failedCommits: 1,
                 rowsWritten: 7, trimmed: 9, rowsCursor: 33, expiredRequests: 5, lateAnswers: 6,
-                deadLettersExpired: 8, readersForgotten: 2),
+                deadLettersExpired: 8, readersForgotten: 2, expiredSubjects: 11, announcementsPublished: 12,
+                announcementsAcknowledged: 13, announcementsAbandoned: 14),
             journalSequence: 40, store: store, isReady: false, failedLogins: 2, residentBytes: 12_345_678,
             live: (pending: 3, subscribers: 2))
         #expect(page.text.text == Self.expected)
@@ -145,6 +146,19 @@ struct MetricsPageTests {
         # HELP twinspan_readers_forgotten_total Places of durable targets that nobody claimed any more.
         # TYPE twinspan_readers_forgotten_total counter
         twinspan_readers_forgotten_total 2
+        # HELP twinspan_subjects_expired_total Subjects removed from their policies at their expiry.
+        # TYPE twinspan_subjects_expired_total counter
+        twinspan_subjects_expired_total 11
+        # HELP twinspan_announcements_published_total \#
+        Announcements of policies that somebody has taken, repetitions included.
+        # TYPE twinspan_announcements_published_total counter
+        twinspan_announcements_published_total 12
+        # HELP twinspan_announcements_acknowledged_total Announcements with all requested acknowledgements.
+        # TYPE twinspan_announcements_acknowledged_total counter
+        twinspan_announcements_acknowledged_total 13
+        # HELP twinspan_announcements_abandoned_total Announcements that were refused or not acknowledged in time.
+        # TYPE twinspan_announcements_abandoned_total counter
+        twinspan_announcements_abandoned_total 14
         # HELP twinspan_requests_pending Requests that wait for a commit, an answer or acknowledgements.
         # TYPE twinspan_requests_pending gauge
         twinspan_requests_pending 3
