@@ -57,7 +57,9 @@ extension TwinEngine {
                     PolicyErrorTable.tooManyModifyingRequests, PolicyErrorTable.unavailable)
                 if let refusal { return refusal }
                 let sequence = queue.append(
-                    change(.policy(event, after: after), prepared.command.headers, context, nil, nil))
+                    change(
+                        .policy(event, after: after), prepared.command.headers, context, nil, nil,
+                        lastText: entry.state.isWatched ? entry.state.text : nil))
                 content.cache.update(slot: slot, to: after, sequence: sequence)
                 return Outcome(
                     result: .success(Self.response(revision: event.revision)), ticket: ticket(sequence))
