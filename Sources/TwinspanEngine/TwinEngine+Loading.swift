@@ -34,24 +34,35 @@ extension TwinEngine {
         }
     }
 
+    /// How often a command may ask for policies to be loaded: each time it can name what it has not seen before. More
+    /// means that memory is so small that one load evicts another.
+    static let loadRounds = 64
+
     /// Loads a policy, or the fact that there is none. Returns nil also when it has to be tried again.
-    func load(_ id: PolicyID) -> StoreFailure? {
+    func load(_ id: PolicyID) -> StoreFailure? { load([id]) }
+
+    /// Loads those of the policies that are not in memory, and keeps the others there, so that all of them are there at
+    /// once. Returns nil also when it has to be tried again.
+    func load(_ wanted: [PolicyID]) -> StoreFailure? {
         let generation = backlog.generation
+        let missing = policies.content.withLock { content in wanted.filter { content.cache.slot(of: $0) == nil } }
         do throws(StoreFailure) {
-            var state = PolicyState.never
-            if let waiting = backlog.policy(id) {
-                state = waiting
-            } else if let row = try store.policy(id) {
-                state = row
+            var loaded: [(PolicyID, PolicyState)] = []
+            for id in missing {
+                if let waiting = backlog.policy(id) {
+                    loaded.append((id, waiting))
+                } else {
+                    loaded.append((id, try store.policy(id) ?? .never))
+                }
             }
             policies.content.withLock { content in
-                guard content.isOpen, content.cache.slot(of: id) == nil else { return }
-                if let newest = backlog.policy(id) {
-                    state = newest
-                } else if backlog.generation != generation {
-                    return
+                guard content.isOpen else { return }
+                let isCurrent = backlog.generation == generation
+                let newest = loaded.compactMap { id, state -> (PolicyID, PolicyState)? in
+                    if let newest = backlog.policy(id) { return (id, newest) }
+                    return isCurrent ? (id, state) : nil
                 }
-                content.cache.insert(id, state, sequence: 0, committed: gate.committed)
+                content.cache.insert(newest, wanted: wanted, committed: gate.committed)
             }
             return nil
         } catch {

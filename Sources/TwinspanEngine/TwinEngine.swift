@@ -89,7 +89,8 @@ public final class TwinEngine: Sendable {
         live = LiveChannel(clock: clock, limits: settings.limits, metrics: metrics)
         let shardBytes = max(settings.cacheBytes / settings.shards, 64 << 10)
         shards = (0..<settings.shards).map { _ in ThingShard(byteCapacity: shardBytes) }
-        policies = PolicyShelf(byteCapacity: max(settings.cacheBytes / 8, 1 << 20))
+        policies = PolicyShelf(
+            byteCapacity: max(settings.cacheBytes / 8, 1 << 20), roots: settings.access.namespaceRoots, gate: gate)
     }
 
     /// Whether the engine takes commands, and if not, why.
@@ -108,7 +109,7 @@ public final class TwinEngine: Sendable {
     ) -> TwinChange {
         TwinChange(
             content: content, headers: headers, originator: context.originator, origin: origin, enforcer: enforcer,
-            madeAt: clock.monotonic, lastText: lastText)
+            madeAt: clock.monotonic, lastText: lastText, deliversParts: settings.access.deliversPartialEvents)
     }
 
     func ticket(_ sequence: Int64) -> CommitTicket {

@@ -211,10 +211,122 @@ extension EndToEnd {
             #expect(output.contains("\(file):4:1: error: "), "\(output)")
         }
 
+        // MARK: Policies and things
+
+        private static let policy = """
+            policyId: plant:p
+            entries:
+              owner:
+                subjects:
+                  nginx:ditto: { type: user }
+                resources:
+                  policy:/: { grant: [READ, WRITE] }
+
+            """
+        private static func thing(_ text: String = "") -> String { "thingId: plant:t\npolicyId: plant:p\n" + text }
+
+        /// Files of policies and things with one problem; the folder says which.
+        static let seedRows: [(folder: String, Row)] = [
+            ("policies", Row("a tab as indentation", 2, 1, "tab", "policyId: a:b\n\tentries: {}\n")),
+            ("policies", Row("a list", 1, 1, "a list", "- policyId: a:b\n")),
+            ("policies", Row("no id", 1, 1, "policyId", policy.replacing("policyId: plant:p\n", with: ""))),
+            ("policies", Row("a bad id", 1, 11, "policies:id.invalid", policy.replacing("plant:p", with: "plant"))),
+            ("policies", Row("no colon", 5, 7, "subjectid.invalid", policy.replacing("nginx:ditto", with: "ditto"))),
+            (
+                "policies",
+                Row(
+                    "a placeholder", 5, 7, "no caller",
+                    policy.replacing("nginx:ditto", with: "'{{ request:subjectId }}'"))
+            ),
+            ("policies", Row("a reserved label", 3, 3, "reserved", policy.replacing("owner", with: "imported-x"))),
+            ("policies", Row("a bad resource", 7, 7, "resource key", policy.replacing("policy:/", with: "policy"))),
+            (
+                "policies",
+                Row("a bad permission", 7, 33, "'WRTE'", policy.replacing("READ, WRITE", with: "READ, WRTE"))
+            ),
+            ("policies", Row("no owner", 3, 3, "modificationinvalid", policy.replacing("READ, WRITE", with: "READ"))),
+            (
+                "policies",
+                Row("a bad reference", 8, 18, "does not exist", policy + "    references: [{ entry: x }]\n")
+            ),
+            ("policies", Row("a bad import", 8, 12, "id.invalid", policy + "imports: { base: {} }\n")),
+            ("policies", Row("a policy twice", 9, 11, "defined twice", policy + "---\n" + policy)),
+            ("policies", Row("a wrong word", 8, 20, "'once'", policy + "twinspan: { apply: once }\n")),
+            ("things", Row("no id", 1, 1, "thingId", "policyId: plant:p\n")),
+            ("things", Row("no policy", 1, 1, "policyId", "thingId: plant:t\n")),
+            ("things", Row("a bad policy", 2, 11, "id.invalid", thing().replacing("plant:p", with: "p"))),
+            ("things", Row("a bad key", 4, 3, "a/b", thing("attributes:\n  a/b: 1\n"))),
+            ("things", Row("a bad feature", 3, 16, "features", thing("features: { a: 1 }\n"))),
+            ("things", Row("a policy along", 3, 1, "a file of its own", thing("_policy: {}\n"))),
+            ("things", Row("a thing twice", 4, 10, "defined twice", thing() + "---\n" + thing())),
+        ]
+
+        @Test("every mistake in a policy or thing has its place too", arguments: seedRows)
+        func seedMistake(folder: String, row: Row) throws {
+            let directory = try Directory()
+            try directory.write(row.text, to: "\(folder)/a.yaml")
+            let (code, output) = try Self.run(["lint", directory.path + "/" + folder], in: directory.path)
+            #expect(code == 1, "\(output)")
+            let place = "/\(folder)/a.yaml:\(row.line):\(row.column): error: "
+            let lines = output.split(separator: "\n")
+            let line = lines.first { $0.contains(place) }
+            #expect(line != nil && lines.count { $0.contains(": error: ") } <= 2, "expected \(place) in:\n\(output)")
+            #expect(output.lowercased().contains(row.word.lowercased()), "expected '\(row.word)' in:\n\(output)")
+        }
+
+        @Test("what refers to something that no file has is a warning: the store may have it")
+        func seedWarnings() throws {
+            let directory = try Directory()
+            let importing = """
+                imports:
+                  plant:none: {}
+                  plant:q:
+                    entries: [owner, guest]
+                    transitiveImports: [plant:r]
+                """
+            try directory.write(Self.policy + importing, to: "policies/p.yaml")
+            try directory.write(Self.policy.replacing("plant:p", with: "plant:q") + "things: 1\n", to: "policies/q.yml")
+            try directory.write(Self.thing(), to: "things/t.yaml")
+            try directory.write(
+                Self.thing().replacing("plant:p", with: "plant:gone").replacing("plant:t", with: "plant:u"),
+                to: "things/u.json")
+            let (code, output) = try Self.run(
+                ["lint", directory.path + "/policies", directory.path + "/things"], in: directory.path)
+            #expect(code == 0, "\(output)")
+            for text in [
+                "p.yaml:9:3: warning: none of the files has the policy 'plant:none'",
+                "p.yaml:11:22: warning: the policy 'plant:q' has no entry 'guest'",
+                "p.yaml:12:25: warning: the policy 'plant:q' does not import 'plant:r'",
+                "q.yml:8:1: warning: unknown key 'things'",
+                "u.json:2:11: warning: none of the files has the policy 'plant:gone'", "5 warnings in 3 of 4 files",
+            ] { #expect(output.contains(text), "expected '\(text)' in:\n\(output)") }
+        }
+
+        @Test("without paths, connections, policies and things are checked; elsewhere the keys tell what a file is")
+        func kinds() throws {
+            let directory = try Directory()
+            try directory.write(Self.head + Self.source, to: "connections/c.yaml")
+            try directory.write(Self.policy, to: "policies/p.yaml")
+            try directory.write(Self.thing("attribute: 1\n"), to: "things/t.yaml")
+            let (code, output) = try Self.run(["lint"], in: directory.path, from: directory.path)
+            #expect(code == 0 && output.contains("t.yaml:3:1: warning: unknown key 'attribute'"), "\(output)")
+            #expect(output.contains("did you mean 'attributes'?") && output.contains("in 1 of 3 files"), "\(output)")
+            let mixed = try Directory()
+            try mixed.write(Self.head + Self.source, to: "c.yaml")
+            try mixed.write(Self.policy, to: "p.yaml")
+            try mixed.write(Self.thing(), to: "t.yaml")
+            let (mixedCode, mixedOutput) = try Self.run(["lint", mixed.path], in: mixed.path)
+            #expect(mixedCode == 0 && mixedOutput == "no problems in 3 files\n", "\(mixedOutput)")
+        }
+
         /// Runs the binary to its end; returns its exit code and its output.
-        private static func run(_ arguments: [String], in directory: String) throws -> (Int32, String) {
+        /// - Parameter place: the working directory; nil for that of the test.
+        private static func run(
+            _ arguments: [String], in directory: String, from place: String? = nil
+        ) throws -> (Int32, String) {
             let log = directory + "/output"
-            let child = try ChildProcess([TwinspanProcess.binary] + arguments, logPath: log)
+            let command = place.map { ["/usr/bin/env", "-C", $0, TwinspanProcess.binary] } ?? [TwinspanProcess.binary]
+            let child = try ChildProcess(command + arguments, logPath: log)
             let end = Date(timeIntervalSinceNow: 15)
             while child.isRunning {
                 try require(Date() < end, "twinspan \(arguments) does not end")
@@ -229,6 +341,15 @@ extension EndToEnd {
 private final class Directory {
     let path = NSTemporaryDirectory() + "twinspan-lint-\(UUID().uuidString.prefix(8))"
     init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+
+    /// Writes a file and makes the directories it needs.
+    func write(_ text: String, to name: String) throws {
+        let file = URL(fileURLWithPath: path + "/" + name)
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try text.write(to: file, atomically: true, encoding: .utf8)
+    }
+
     // A directory left behind harms nobody.
     deinit { try? FileManager.default.removeItem(atPath: path) }
 }

@@ -14,9 +14,11 @@ struct ExampleTests {
         #expect(SourceTree.read("README.md").text.contains("```yaml\n\(example)```"))
     }
 
-    @Test("the example connections have no problem", .enabled(if: program != nil, "twinspan is not built"))
+    @Test(
+        "the example connections, policies and things have no problem",
+        .enabled(if: program != nil, "twinspan is not built"))
     func linted() throws {
-        let answer = try #require(Self.program).run(["lint", "connections"])
+        let answer = try #require(Self.program).run(["lint", "connections", "policies", "things"])
         #expect(answer.status == 0, "\(answer.output)")
         #expect(!answer.output.contains("warning"), "\(answer.output)")
     }

@@ -33,6 +33,24 @@ struct SeedFilesTests {
         #expect(seed.diagnostic(.warning, at: "/policyId", "hm")?.at == "1:11")
     }
 
+    @Test("a path marks a value or its key, whatever characters the key has")
+    func keys() throws {
+        let seed = try #require(
+            load("entries:\n  x:\n    resources:\n      thing:/: {grant: [READ, W]}\n").documents.first)
+        let path: ConfigurationPath = ["entries", "x", "resources", "thing:/"]
+        #expect(seed.diagnostic(at: path, isAboutKey: true, "m")?.at == "4:7")
+        #expect(seed.diagnostic(at: path, "m")?.at == "4:16")
+        #expect(seed.diagnostic(at: ConfigurationPath(path.steps + ["grant", 1]), "m")?.at == "4:31")
+        #expect(seed.diagnostic(at: ["entries", "y"], isAboutKey: true, "m")?.at == "2:3")
+        #expect(seed.diagnostic(at: [], isAboutKey: true, "m")?.at == "1:1")
+    }
+
+    @Test("a file with nothing in it is told", arguments: ["", "# only words", "---\n---\n"])
+    func empty(text: String) {
+        let loaded = load(text)
+        #expect(loaded.diagnostics.map(\.severity) == [.warning] && loaded.documents.isEmpty)
+    }
+
     @Test(
         "what is wrong is said where it is",
         arguments: [

@@ -23,6 +23,7 @@ struct PolicyDurabilityTests {
         let directory = try TemporaryDirectory(isInMemory: true)
         let inner = try SQLiteStore(directory: directory.path, durability: .os)
         let first = try EngineRig(store: FaultyStore(inner))
+        try first.makeImported()
         try first.policy(.create, "n:p", PolicySample.rich)
         for (path, value) in Self.changes {
             first.clock.advance(by: .seconds(1))
@@ -45,10 +46,10 @@ struct PolicyDurabilityTests {
         var revisions: [Int64] = []
         for record in try inner.journal(after: 0, limit: .max) {
             try replay.apply(record)
-            if case .policy(let event) = record.content { revisions.append(event.revision) }
+            if case .policy(let event) = record.content, event.policyID == id { revisions.append(event.revision) }
         }
         #expect(revisions == Array(1...live.revision))
-        let rebuilt = try #require(replay.rows(cursor: 0).policies.first?.state)
+        let rebuilt = try #require(replay.rows(cursor: 0).policies.first { $0.id == id }?.state)
         #expect(rebuilt.text == live.text)
         #expect((rebuilt.revision, rebuilt.created, rebuilt.modified) == (live.revision, live.created, live.modified))
         second.engine.stop()

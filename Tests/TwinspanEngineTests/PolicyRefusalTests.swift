@@ -144,6 +144,7 @@ struct PolicyRefusalTests {
     func lastImport() throws {
         let fixture = try EngineFixture()
         let headers = ["allow-policy-lockout": "true"]
+        try fixture.rig.makeImported()
         try fixture.rig.policy(
             .create, "n:p",
             """

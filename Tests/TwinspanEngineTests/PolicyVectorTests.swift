@@ -74,6 +74,9 @@ struct PolicyVectorTests {
         } else if isCreated {
             policy.remove(at: resource.path)
         }
+        let whole = action == .modify && resource.kind == .imports ? answered : policy.object?["imports"]
+        let imported = Set((whole?.members.map(\.0) ?? []) + (resource.importedID.map { [$0] } ?? []))
+        try fixture.rig.makeImported(imported.sorted())
         try fixture.rig.policy(.create, id.text, policy.text)
         guard action == .modify else { return nil }
         if isWhole { return policy }

@@ -73,6 +73,7 @@ struct PlainEvaluator {
     /// A.4, for a value that is not nil.
     func eventView(of value: JSONValue, at path: [String]) -> JSONValue? {
         guard isPartial([]) else { return nil }
+        if case .array = value { return isAllowed(path) ? filter(value, path) : .none }
         guard case .object(let object) = value, !object.isEmpty else { return isAllowed(path) ? .some(value) : .none }
         guard let part = filter(value, path), part != [:] else { return nil }
         return path.isEmpty ? view(of: value, at: path) : part

@@ -117,7 +117,14 @@ struct PolicyEnforcerRandomTests {
         if let view, view != value { tally.cutViews += 1 }
 
         let expected = plain(.read, .thing).eventView(of: value, at: path)
-        switch enforcer.eventView(of: value, at: pointer, subjects: subjects, namespace: namespace) {
+        let eventView = enforcer.eventView(of: value, at: pointer, subjects: subjects, namespace: namespace)
+        switch enforcer.eventReader(at: pointer, subjects: subjects, namespace: namespace) {
+        case .full: if eventView != .full { return "eventReader full \(question)" }
+        case .none: if eventView != .none { return "eventReader none \(question)" }
+        case .depends(let classes):
+            if enforcer.eventView(of: value, at: pointer, for: classes) != eventView { return "classes \(question)" }
+        }
+        switch eventView {
         case .full: if expected != value { return "eventView full \(question)" }
         case .partial(let part): if expected != part { return "eventView partial \(question)" }
         case .none: if expected != nil { return "eventView none \(question)" }

@@ -143,7 +143,7 @@ struct SQLiteStoreTests {
         #expect(try store.thing(try ThingID("n:'b")) == states[1])
         #expect(try store.thing(try ThingID("n:none")) == nil)
         let policy = try #require(try store.policy(try PolicyID("n:p")))
-        #expect((policy.revision, policy.text, policy.enforcer != nil) == (4, text, true))
+        #expect((policy.revision, policy.text, policy.ownEnforcer != nil) == (4, text, true))
         store.close()
     }
 

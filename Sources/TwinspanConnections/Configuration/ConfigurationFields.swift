@@ -11,10 +11,11 @@ enum ConfigurationFields {
     static let connections = Part.part(
         "connections", .any, default: "[./connections]", "Directories or files of connections.")
     static let mappers = Part.part("mappers", .any, default: "./mappers", "The directory of mapper scripts.")
-    static let policies = Part.part("policies", .any, default: "[./policies]", "Policies that are made if missing.")
-        .unserved
-    static let things = Part.part("things", .any, default: "[./things]", "Things that are made if missing.")
-        .unserved
+    static let policies = Part.part(
+        "policies", .any, default: "[./policies]",
+        "Directories or files of policies that are made if missing; [] for none.")
+    static let things = Part.part(
+        "things", .any, default: "[./things]", "Directories or files of things that are made if missing; [] for none.")
     static let authentication = Part.part(
         "authentication", .object("authentication"), "Who may use the HTTP API.")
     static let limits = Part.part("limits", .object("limits"), "Largest sizes.")

@@ -54,4 +54,23 @@ extension YAMLNode {
         }
         return Spot(of: node)
     }
+
+    /// Where the last key of a path stands; the nearest thing around it when it is absent.
+    func keySpot(at path: ConfigurationPath) -> Spot {
+        guard case .key(let key) = path.steps.last else { return spot(at: path) }
+        var holder = self
+        for step in path.steps.dropLast() {
+            guard let next = holder.child(step) else { return spot(at: path) }
+            holder = next
+        }
+        return holder[key].map { Spot(keyOf: $0) } ?? spot(at: path)
+    }
+
+    private func child(_ step: ConfigurationPath.Step) -> YAMLNode? {
+        switch step {
+        case .key(let key): self[key]?.value
+        case .index(let index):
+            if let elements = sequence { elements.indices.contains(index) ? elements[index] : nil } else { nil }
+        }
+    }
 }

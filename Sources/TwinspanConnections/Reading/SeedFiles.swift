@@ -42,12 +42,24 @@ public struct SeedDocument: Sendable {
     public func diagnostic(
         _ severity: Diagnostic.Severity = .error, at pointer: String, _ message: String, hint: String? = nil
     ) -> Diagnostic? {
-        let path = ConfigurationPath(pointer: pointer)
-        let spot = node.spot(at: path)
+        diagnostic(severity, at: ConfigurationPath(pointer: pointer), message, hint: hint)
+    }
+
+    /// The same for a path, whose keys are taken as they are.
+    /// - Parameters:
+    ///   - isAboutKey: whether the last key of the path is marked, and not its value.
+    ///   - suggestion: the word that was probably meant in place of the marked one.
+    public func diagnostic(
+        _ severity: Diagnostic.Severity = .error, at path: ConfigurationPath, isAboutKey: Bool = false,
+        _ message: String, hint: String? = nil, suggestion: String? = nil
+    ) -> Diagnostic? {
+        let spot = isAboutKey ? node.keySpot(at: path) : node.spot(at: path)
         let sink = DiagnosticSink()
         let source = sink.add(text)
         let mark = Mark(source: source, line: spot.mark.line, column: spot.mark.column)
-        sink.report(severity, at: Spot(mark: mark, length: spot.length), path: path, message, hint: hint)
+        sink.report(
+            severity, at: Spot(mark: mark, length: spot.length), path: path, message, hint: hint,
+            suggestion: suggestion)
         return sink.diagnostics.first
     }
 }
@@ -84,7 +96,9 @@ public enum SeedFiles {
                 let text = SourceText(name: file, bytes: try environment.files.contents(of: file))
                 let nodes = yaml.documents(of: text, directory: FilePath.directory(of: file))
                 let found = nodes.compactMap { document($0, in: text, sink) }
-                if sink.errorCount == errorsBefore { documents += found }
+                guard sink.errorCount == errorsBefore else { continue }
+                if found.isEmpty { sink.warning(file: file, "the file holds neither a policy nor a thing") }
+                documents += found
             } catch {
                 sink.error(file: file, "the file cannot be read: \(error.reason)")
             }

@@ -3,7 +3,11 @@
 //
 // Changes of a group become durable together, with what its owner puts in last: from its first change on, nothing is
 // taken before the group is closed. Whoever has no group pays for a look at an empty list.
+//
+// A change of a thing is judged by a policy that may be changed meanwhile. In the journal nothing stands behind a
+// change of a policy that was judged by what the policy said before: who has lost a permission sees no event after it.
 import Glibc
+import Synchronization
 
 /// The queue between the shards and the committer.
 final class CommitQueue: @unchecked Sendable {
@@ -19,6 +23,7 @@ final class CommitQueue: @unchecked Sendable {
     private var isWoken = false
     private var groups: [Group] = []
     private var nextGroup: Int64 = 1
+    private let policyChangeCount = Atomic<Int>(0)
     /// Whether a round has left something behind because of a group.
     private var isHeldBack = false
     /// More than this many queued changes or bytes refuse new ones; sessions never come near it, because each waits for
@@ -164,6 +169,20 @@ final class CommitQueue: @unchecked Sendable {
         return Int(end - (nextSequence - Int64(changes.count)))
     }
 
+    /// How many changes of policies were queued; read before a policy is looked at, it proves that a judgement still
+    /// holds when its change is queued.
+    var policyChanges: Int { policyChangeCount.load(ordering: .acquiring) }
+
+    /// Queues a change and returns its sequence; nil when a policy has changed since so many, so that it has to be
+    /// judged again.
+    func append(_ change: TwinChange, judgedAfter policyChanges: Int) -> Int64? {
+        withLock {
+            guard policyChangeCount.load(ordering: .relaxed) == policyChanges else { return nil }
+            if let index = ownGroup, groups[index].first == nil { groups[index].first = nextSequence }
+            return appendLocked(change, nil)
+        }
+    }
+
     /// Queues changes that belong together and returns the sequence of the last.
     func append(_ first: TwinChange, _ second: TwinChange? = nil) -> Int64 {
         withLock {
@@ -176,6 +195,8 @@ final class CommitQueue: @unchecked Sendable {
         changes.append(first)
         bytes += first.queuedBytes
         if first.isRecords { recordCount += 1 }
+        // Only under the lock, and before the lock of the policies is let go.
+        if case .policy = first.content { policyChangeCount.add(1, ordering: .releasing) }
         nextSequence += 1
         if let second {
             changes.append(second)

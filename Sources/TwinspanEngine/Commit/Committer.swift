@@ -174,7 +174,7 @@ extension TwinEngine {
         for shard in shards {
             shard.content.withLock { content in content.cache.removeAll { $0.sequence > committed } }
         }
-        policies.content.withLock { content in content.cache.removeAll { $0.sequence > committed } }
+        policies.content.withLock { $0.cache.forget(after: committed) }
         gate.closeEpoch()
     }
 

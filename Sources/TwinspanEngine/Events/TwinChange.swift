@@ -28,13 +28,19 @@ public final class TwinChange: Sendable {
     /// The thing before its deletion: its event is enriched with what was known last. The policy before any change
     /// when a subject of it is watched (`PolicyState.isWatched`). Nil for every other change.
     public let lastText: JSONText?
+    /// Whether those who may read a part of the thing get that part of the event; otherwise only who may read all of
+    /// the thing gets it, and then all of it (`AccessSettings.deliversPartialEvents`).
+    public let deliversParts: Bool
     private let serialised = Mutex<[UInt8]?>(nil)
+    /// The views of those who may read a part.
+    let views = Mutex(SignalViews())
 
     public init(
         content: Content, headers: DittoHeaders, originator: String?, origin: ConnectionID?, enforcer: PolicyEnforcer?,
-        madeAt: UInt64, lastText: JSONText? = nil
+        madeAt: UInt64, lastText: JSONText? = nil, deliversParts: Bool = true
     ) {
         self.lastText = lastText
+        self.deliversParts = deliversParts
         self.content = content
         self.headers = headers
         self.originator = originator
@@ -64,6 +70,33 @@ public final class TwinChange: Sendable {
             let bytes = event.envelopeBytes(headers: eventHeaders)
             cached = bytes
             return bytes
+        }
+    }
+
+    /// What a reader gets of the thing event (spec/policies-search.md A.4). Without a policy nobody gets anything.
+    public func view(of event: ThingEvent, for reader: AuthorizationContext) -> SignalView {
+        guard let enforcer else { return .none }
+        // Asked by itself, because it is the rule and the cheapest question there is.
+        let path = deliversParts ? event.path : .root
+        if enforcer.canReadEverything(at: path, subjects: reader, namespace: event.thingID.namespace) { return .full }
+        guard deliversParts else { return .none }
+        switch enforcer.eventReader(at: event.path, subjects: reader, namespace: event.thingID.namespace) {
+        case .full: return .full
+        case .none: return .none
+        case .depends(let classes):
+            return views.view(for: classes) {
+                enforcer.eventView(
+                    of: event.value?.value, at: event.path, isPatch: event.action == .merged, for: classes)
+            }
+        }
+    }
+
+    /// The envelope with a part of the value as bytes, made once for all who get that part.
+    public func envelopeBytes(of event: ThingEvent, _ part: SignalPart) -> [UInt8] {
+        part.envelopeBytes { value in
+            var cut = event
+            cut.value = value
+            return cut.envelopeBytes(headers: eventHeaders)
         }
     }
 

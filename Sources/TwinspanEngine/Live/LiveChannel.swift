@@ -1,6 +1,7 @@
 // The live channel (spec/protocol.md §7, §8): who subscribes, who waits for which answer, who may acknowledge. Signals
 // come in through `TwinEngine+Live.swift`, which authorizes them; answers and acknowledgements come in here. Safe from
-// any thread; its locks are leaves, no callback runs under one, and nothing blocks.
+// any thread; its locks are leaves, no callback runs under one, and nothing blocks but what an answer may be read by: a
+// policy that is not in memory is read from the store.
 import Synchronization
 import TwinspanJSON
 public import TwinspanProtocol

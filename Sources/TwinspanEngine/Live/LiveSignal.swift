@@ -57,6 +57,8 @@ public final class LiveSignal: Sendable {
     /// The policy of its thing as it was when the signal was sent.
     public let enforcer: PolicyEnforcer
     private let serialised = Mutex<[UInt8]?>(nil)
+    /// The views of those who may read a part.
+    let views = Mutex(SignalViews())
 
     init(
         _ content: Content, correlationID: String, terms: LiveTerms, sender: AuthorizationContext,
@@ -144,7 +146,7 @@ public final class LiveSignal: Sendable {
     ///
     /// A command that carries a value is delivered whole or not at all: a device that carried out a part of it would
     /// do something nobody has asked for.
-    public func view(for reader: AuthorizationContext) -> EventView {
+    public func view(for reader: AuthorizationContext) -> SignalView {
         let namespace = thingID.namespace
         switch content {
         case .message(let message):
@@ -156,12 +158,35 @@ public final class LiveSignal: Sendable {
                 .read, .thing, command.resource.path, subjects: reader, namespace: namespace)
             return mayRead ? .full : .none
         case .command(let command):
-            let view = enforcer.eventView(
-                of: command.value?.value, at: command.resource.path, subjects: reader, namespace: namespace)
-            return view == .full ? .full : .none
+            let isPatch = command.action == .merge
+            guard case .full = view(of: command.value, at: command.resource.path, isPatch, reader) else {
+                return .none
+            }
+            return .full
         case .event(let event):
-            return enforcer.eventView(
-                of: event.value?.value, at: event.path, subjects: reader, namespace: namespace)
+            return view(of: event.value, at: event.path, event.action == .merged, reader)
+        }
+    }
+
+    private func view(
+        of value: JSONText?, at path: JSONPointer, _ isPatch: Bool, _ reader: AuthorizationContext
+    ) -> SignalView {
+        switch enforcer.eventReader(at: path, subjects: reader, namespace: thingID.namespace) {
+        case .full: return .full
+        case .none: return .none
+        case .depends(let classes):
+            return views.view(for: classes) {
+                enforcer.eventView(of: value?.value, at: path, isPatch: isPatch, for: classes)
+            }
+        }
+    }
+
+    /// The envelope with a part of the value as bytes, made once for all who get that part.
+    public func envelopeBytes(_ part: SignalPart) -> [UInt8] {
+        part.envelopeBytes { value in
+            var envelope = envelope
+            envelope.value = value
+            return envelope.bytes
         }
     }
 
@@ -201,15 +226,15 @@ public final class LiveSignal: Sendable {
 public struct LiveDelivery: Sendable {
     public let signal: LiveSignal
     /// The readable part of an event's value; nil when everything may be read.
-    public let part: JSONText?
+    public let part: SignalPart?
 
     /// The envelope.
     public var envelope: Envelope {
         var envelope = signal.envelope
-        if let part { envelope.value = part }
+        if let part { envelope.value = part.value }
         return envelope
     }
 
-    /// The envelope as bytes; those of the whole signal are made once for all subscribers.
-    public var bytes: [UInt8] { part == nil ? signal.envelopeBytes : envelope.bytes }
+    /// The envelope as bytes, made once for all subscribers that get the same.
+    public var bytes: [UInt8] { part.map { signal.envelopeBytes($0) } ?? signal.envelopeBytes }
 }

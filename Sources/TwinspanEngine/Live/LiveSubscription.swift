@@ -77,12 +77,12 @@ public final class LiveSubscription: Sendable {
     func offer(_ signal: LiveSignal) -> Offer {
         if signal.origin == session { return .withheld("The signal came from this subscriber.") }
         guard wants(signal) else { return .withheld("The subscriber has not subscribed to the signal.") }
-        var part: JSONText?
+        var part: SignalPart?
         if let subjects {
             switch signal.view(for: subjects) {
             case .none: return .withheld("The subscriber may not read the signal.")
             case .full: break
-            case .partial(let value): part = JSONText(value)
+            case .part(let readable): part = readable
             }
         }
         let delivery = LiveDelivery(signal: signal, part: part)

@@ -31,10 +31,14 @@ struct PendingRequest: Sendable {
         case announcement
     }
 
-    /// Who reads the answer, under the policy of the time of the request.
+    /// Who reads the answer.
     struct Reader: Sendable {
+        /// The policy of the time of the request.
         let enforcer: PolicyEnforcer
         let subjects: AuthorizationContext
+        /// The policy as it is when the answer comes; nil inside when it is gone, nil when that is not known. May read
+        /// from the store.
+        let present: @Sendable () -> PolicyEnforcer??
     }
 
     let subject: Subject
@@ -206,14 +210,40 @@ struct PendingRequest: Sendable {
         if let smart {
             for entry in smart.headers(.live).entries { result.headers.set(entry.name, entry.value) }
         }
-        guard !response.isError, response.action == .retrieve, let reader, let value = response.value, value.isObject
-        else { return result }
-        // Whoever may read nothing was refused when he asked; an empty object is what is left if that were to change.
-        let view = reader.enforcer.view(
-            of: value.value, type: .thing, base: response.path, subjects: reader.subjects,
-            namespace: thingID.namespace)
-        result.value = view.map { JSONText($0) } ?? .emptyObject
+        guard !response.isError, let reader, let value = response.value else { return result }
+        guard let visible = visible(value, at: response.path, for: reader) else {
+            // Whoever may change a thing without reading it learns that the device has done it, and no more.
+            guard case .command(let command) = subject, response.action == .retrieve else {
+                result.value = value.isObject ? .emptyObject : nil
+                return result
+            }
+            let error = TwinspanError.notFound(command.resource, of: thingID)
+            (result.isError, result.status, result.value) = (true, error.status, JSONText(error.json))
+            return result
+        }
+        result.value = visible
         return result
+    }
+
+    /// The part of an answer that may be read by the policy of the request and by the present one: who has lost a
+    /// permission meanwhile sees nothing by it, and who was just given one nothing before that is committed. Nil when
+    /// nothing may be read.
+    private func visible(_ value: JSONText, at path: JSONPointer, for reader: Reader) -> JSONText? {
+        var enforcers = [reader.enforcer]
+        if let present = reader.present() {
+            guard let present else { return nil }
+            if present !== reader.enforcer { enforcers.append(present) }
+        }
+        var visible = value
+        for enforcer in enforcers {
+            let namespace = thingID.namespace
+            if enforcer.canReadEverything(at: path, subjects: reader.subjects, namespace: namespace) { continue }
+            let view = enforcer.view(
+                of: visible.value, type: .thing, base: path, subjects: reader.subjects, namespace: namespace)
+            guard let view else { return nil }
+            visible = JSONText(view)
+        }
+        return visible
     }
 
     /// The answer as the requester gets it.

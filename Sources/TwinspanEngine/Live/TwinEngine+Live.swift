@@ -194,7 +194,13 @@ extension TwinEngine {
         // What nobody waits for still waits for its authorization, and for that alone.
         let patience = terms.isFireAndForget ? LiveTerms.authorizationWait : terms.timeout
         var reader: PendingRequest.Reader?
-        if case .success(let enforcer) = decision { reader = .init(enforcer: enforcer, subjects: sender) }
+        if case .success(let enforcer) = decision {
+            reader = .init(enforcer: enforcer, subjects: sender) { [weak self] in
+                // Where the thing is gone, or cannot be read, there is no other policy than that of the request.
+                guard case .success(let facts)? = self?.facts(about: thingID).result else { return nil }
+                return .some(facts.enforcer)
+            }
+        }
         let place = try live.register(
             PendingRequest(
                 subject, of: thingID, terms: terms,
@@ -220,18 +226,18 @@ extension TwinEngine {
 
     /// What is known of a thing. Fails with 404 when it does not exist.
     func facts(about id: ThingID) -> Outcome<ThingFacts> {
-        for _ in 0..<32 {
-            let (outcome, policyID) = look(at: id)
+        for _ in 0..<Self.loadRounds {
+            let (outcome, policyIDs) = look(at: id)
             if let outcome { return outcome }
-            let failure = policyID.map { load($0) } ?? load(id)
+            let failure = policyIDs.map { load($0) } ?? load(id)
             if let failure { return unavailable(failure) }
         }
         return unavailable(
             StoreFailure(kind: .other, description: "the cache is too small to hold a thing and its policy"))
     }
 
-    /// The facts, or the policy that has to be loaded, or neither when it is the thing.
-    private func look(at id: ThingID) -> (Outcome<ThingFacts>?, PolicyID?) {
+    /// The facts, or the policies that have to be loaded, or neither when it is the thing.
+    private func look(at id: ThingID) -> (Outcome<ThingFacts>?, [PolicyID]?) {
         shards[shardIndex(of: id)].content.withLock { content in
             guard content.isOpen else { return (refusedWhileClosed(), nil) }
             guard let slot = content.cache.slot(of: id) else { return (nil, nil) }
@@ -239,9 +245,12 @@ extension TwinEngine {
             guard let text = entry.state.text, let policyID = entry.state.policyID else {
                 return (failed(.thingNotFound(id), entry.sequence), nil)
             }
-            guard let policy = policies.loaded(policyID) else { return (nil, policyID) }
-            let facts = ThingFacts(state: entry.state, text: text, enforcer: policy.enforcer)
-            return (Outcome(result: .success(facts), ticket: ticket(max(entry.sequence, policy.sequence))), nil)
+            switch policies.loaded(policyID) {
+            case .needs(let ids): return (nil, ids)
+            case .known(let enforcer, let sequence):
+                let facts = ThingFacts(state: entry.state, text: text, enforcer: enforcer)
+                return (Outcome(result: .success(facts), ticket: ticket(max(entry.sequence, sequence))), nil)
+            }
         }
     }
 

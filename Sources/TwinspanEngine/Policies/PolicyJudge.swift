@@ -12,6 +12,8 @@ struct PolicyJudge {
 
     let prepared: PreparedPolicyCommand
     let state: PolicyState
+    /// Decides under the policy as it is, with everything it builds on; nil when there is none.
+    let enforcer: PolicyEnforcer?
     let context: AuthorizationContext
     let access: AccessSettings
     let limits: TwinLimits
@@ -20,30 +22,31 @@ struct PolicyJudge {
     private var command: PolicyCommand { prepared.command }
     private var resource: PolicyPath { prepared.command.resource }
 
-    /// In the order of §6.1: authorization, existence, preconditions, size, what is special to the resource.
-    func verdict() throws(TwinspanError) -> Verdict {
-        guard let text = state.text, let enforcer = state.enforcer else {
+    /// In the order of §6.1: authorization, existence, preconditions, size, what is special to the resource. What it
+    /// asks about other policies goes through `inquiry`.
+    func verdict(_ cache: inout PolicyCache, _ inquiry: inout PolicyInquiry) throws(TwinspanError) -> Verdict {
+        guard let text = state.text, let enforcer else {
             guard resource.kind == .policy, command.action == .create || command.action == .modify else {
                 throw .notFound(.root, of: command.policyID)
             }
             try access.creation.check(command.policyID, creator: context)
             try checkPreconditions(nil)
-            return try change(.created, prepared.value, status: 201)
+            return try change(.created, prepared.value, status: 201, &cache, &inquiry)
         }
         switch command.action {
         case .create:
             try checkPreconditions(present(in: text))
             throw .policyConflict(command.policyID)
-        case .retrieve: return try retrieve(text, enforcer)
+        case .retrieve: return try retrieve(text, enforcer, &cache, &inquiry)
         case .modify:
             try requireWrite(enforcer)
-            return try modify(text)
+            return try modify(text, &cache, &inquiry)
         case .delete:
             try requireWrite(enforcer)
             try requireParent(in: text)
             guard let present = present(in: text) else { throw .notFound(resource, of: command.policyID) }
             try checkPreconditions(present)
-            return try change(.deleted, nil, status: 204)
+            return try change(.deleted, nil, status: 204, &cache, &inquiry)
         }
     }
 
@@ -93,7 +96,7 @@ struct PolicyJudge {
 
     /// Who may not read the resource is not told its tag: it would say whether a guess at its value is right.
     private func withoutHiddenTag(_ error: TwinspanError) -> TwinspanError {
-        let mayRead = state.enforcer?.isPartial(
+        let mayRead = enforcer?.isPartial(
             .read, .policy, resource.accessPath, subjects: context, namespace: "")
         guard mayRead != true else { return error }
         var error = error
@@ -103,17 +106,24 @@ struct PolicyJudge {
 
     // MARK: Commands
 
-    private func retrieve(_ text: JSONText, _ enforcer: PolicyEnforcer) throws(TwinspanError) -> Verdict {
+    private func retrieve(
+        _ text: JSONText, _ enforcer: PolicyEnforcer, _ cache: inout PolicyCache, _ inquiry: inout PolicyInquiry
+    ) throws(TwinspanError) -> Verdict {
         let path = resource.accessPath
         guard enforcer.isPartial(.read, .policy, path, subjects: context, namespace: "") else {
             throw .notFound(resource, of: command.policyID)
         }
         try requireParent(in: text)
-        guard let present = present(in: text),
-            var value = enforcer.view(
-                of: present.value.value, type: .policy, base: path, subjects: context, namespace: "")
-        else { throw .notFound(resource, of: command.policyID) }
-        // Without resolved imports the resolved view has the same entries, but it never has a tag (A.1.3).
+        guard let present = present(in: text) else { throw .notFound(resource, of: command.policyID) }
+        var full = present.value.value
+        if prepared.isResolvedView, let parsed = ParsedPolicy(text, id: command.policyID) {
+            let view = ResolvedPolicyView(policy: parsed.policy, revision: state.revision, reader: context)
+            full.set(try view.entries(&cache, &inquiry), at: JSONPointer(segments: ["entries"]))
+        }
+        guard var value = enforcer.view(of: full, type: .policy, base: path, subjects: context, namespace: "") else {
+            throw .notFound(resource, of: command.policyID)
+        }
+        // The resolved view changes without the policy: it has no tag, and nothing can be asked of one (A.1.3).
         if !prepared.isResolvedView { try checkPreconditions(present) }
         if resource.kind == .policy, let fields = command.fields {
             value = fields.select(from: withSpecialFields(value))
@@ -134,7 +144,9 @@ struct PolicyJudge {
         return .object(object)
     }
 
-    private func modify(_ text: JSONText) throws(TwinspanError) -> Verdict {
+    private func modify(
+        _ text: JSONText, _ cache: inout PolicyCache, _ inquiry: inout PolicyInquiry
+    ) throws(TwinspanError) -> Verdict {
         try requireParent(in: text)
         guard let value = prepared.value else { throw .jsonInvalid("The value of the command is missing.") }
         let present = present(in: text)
@@ -147,26 +159,28 @@ struct PolicyJudge {
         switch resource.kind {
         case .entry, .subject, .resource, .policyImport:
             return try present == nil
-                ? change(.created, value, status: 201) : change(.modified, value, status: 204)
+                ? change(.created, value, status: 201, &cache, &inquiry)
+                : change(.modified, value, status: 204, &cache, &inquiry)
         case .references:
             // The first references are answered as created, but told as modified (§6.3).
             let isFirst = present?.value.value.array?.isEmpty != false && value.value.array?.isEmpty == false
-            return try change(.modified, value, status: isFirst ? 201 : 204)
+            return try change(.modified, value, status: isFirst ? 201 : 204, &cache, &inquiry)
         case .policy, .entries, .subjects, .resources, .namespaces, .importable, .allowedAdditions, .imports,
             .importEntries, .transitiveImports:
-            return try change(.modified, value, status: 204)
+            return try change(.modified, value, status: 204, &cache, &inquiry)
         }
     }
 
     // MARK: The change
 
     private func change(
-        _ action: ThingEvent.Action, _ value: JSONText?, status: Int
+        _ action: ThingEvent.Action, _ value: JSONText?, status: Int, _ cache: inout PolicyCache,
+        _ inquiry: inout PolicyInquiry
     ) throws(TwinspanError) -> Verdict {
         let event = PolicyEvent(
             policyID: command.policyID, action: action, path: resource.path, value: value, revision: state.revision + 1,
             timestamp: now)
-        let after = try next(event)
+        let after = try next(event, &cache, &inquiry)
         let isWhole = resource.kind == .policy
         let tag = value.map { isWhole ? EntityTags.tag(revision: event.revision) : EntityTags.tag(of: $0) }
         return Verdict(
@@ -177,7 +191,9 @@ struct PolicyJudge {
     }
 
     /// The state after the event, by the same steps as a replay, if it may come to be.
-    private func next(_ event: PolicyEvent) throws(TwinspanError) -> PolicyState {
+    private func next(
+        _ event: PolicyEvent, _ cache: inout PolicyCache, _ inquiry: inout PolicyInquiry
+    ) throws(TwinspanError) -> PolicyState {
         let json: JSONValue?
         do throws(InconsistentEvent) {
             json = try state.json(after: event)
@@ -201,17 +217,22 @@ struct PolicyJudge {
         }
         if let expired = prepared.expired { throw .subjectExpired(expired.text) }
         if access.preventsLockout { try policy.validateOwnership(changedEntry: resource.label) }
-        let after = PolicyState(after: state, event, policy, text: text)
-        try requireOwnWrite(after, event)
-        return after
+        if event.action != .deleted {
+            try PolicySources(of: policy, writer: context).check(at: resource, &cache, &inquiry)
+        }
+        try requireOwnWrite(policy, event, &cache, &inquiry)
+        return PolicyState(after: state, event, policy, text: text)
     }
 
     /// Whoever writes the whole policy must keep WRITE on it, unless he says that he knows. Parts are free: their
-    /// writer may never have had WRITE on the whole, and somebody who has it is sure to be left.
-    private func requireOwnWrite(_ after: PolicyState, _ event: PolicyEvent) throws(TwinspanError) {
+    /// writer may never have had WRITE on the whole, and somebody who has it is sure to be left. Asked last: what the
+    /// policy grants him would tell about what it imports.
+    private func requireOwnWrite(
+        _ policy: Policy, _ event: PolicyEvent, _ cache: inout PolicyCache, _ inquiry: inout PolicyInquiry
+    ) throws(TwinspanError) {
         guard resource.kind == .policy, command.headers.text(.allowPolicyLockout) != "true" else { return }
-        let keepsWrite = after.enforcer?.isUnrestricted(.write, .policy, .root, subjects: context, namespace: "")
-        guard keepsWrite != true else { return }
+        let after = try cache.resolve(policy, revision: event.revision, for: &inquiry).enforcer
+        guard !after.isUnrestricted(.write, .policy, .root, subjects: context, namespace: "") else { return }
         throw event.action == .created
             ? GeneralErrorTable.policyNotCreatable.error("The policy '\(command.policyID)' may not be created.")
             : .policyLockout(command.policyID)

@@ -33,9 +33,10 @@ struct PreparedPolicyCommand {
         if command.action == .retrieve, command.headers.asksForHistory {
             throw PolicyErrorTable.historyNotFound.error(description: "States of the past cannot be retrieved yet.")
         }
-        preconditions = try Preconditions(command.headers)
         let wantsResolved = command.action == .retrieve ? try Self.wantsResolved(command.headers) : false
         isResolvedView = wantsResolved && resource.kind == .policy
+        // The resolved view has no tag that a condition could be about (A.1.3).
+        preconditions = try Preconditions(isResolvedView ? DittoHeaders() : command.headers)
         guard command.action == .create || command.action == .modify else {
             (value, policy, expired) = (nil, nil, nil)
             return

@@ -56,8 +56,7 @@ extension TwinEngine {
     }
 
     private func judge(of entity: CheckPermissions.Entity, loads: Bool) -> Result<PermissionJudge, Hindrance> {
-        // Each round loads one missing entity; more rounds mean that memory is so small that one evicts another.
-        for _ in 0..<32 {
+        for _ in 0..<Self.loadRounds {
             let failure: StoreFailure?
             switch knowledge(of: entity) {
             case .judge(let judge): return .success(judge)
@@ -65,9 +64,9 @@ extension TwinEngine {
             case .thingMissing(let id):
                 guard loads else { return .failure(.notLoaded) }
                 failure = load(id)
-            case .policyMissing(let id):
+            case .policiesMissing(let ids):
                 guard loads else { return .failure(.notLoaded) }
-                failure = load(id)
+                failure = load(ids)
             }
             if let failure { return .failure(.refused(Self.unreadable(failure))) }
         }
@@ -84,7 +83,7 @@ extension TwinEngine {
     private enum Knowledge {
         case judge(PermissionJudge)
         case thingMissing(ThingID)
-        case policyMissing(PolicyID)
+        case policiesMissing([PolicyID])
         case closed
     }
 
@@ -106,9 +105,12 @@ extension TwinEngine {
 
     private func knowledge(of id: PolicyID, namespace: String, sequence: Int64) -> Knowledge {
         guard policies.content.withLock({ $0.isOpen }) else { return .closed }
-        guard let policy = policies.loaded(id) else { return .policyMissing(id) }
-        return .judge(
-            PermissionJudge(enforcer: policy.enforcer, namespace: namespace, sequence: max(sequence, policy.sequence)))
+        switch policies.loaded(id) {
+        case .needs(let ids): return .policiesMissing(ids)
+        case .known(let enforcer, let newest):
+            return .judge(
+                PermissionJudge(enforcer: enforcer, namespace: namespace, sequence: max(sequence, newest)))
+        }
     }
 }
 

@@ -2,6 +2,13 @@
 import Synchronization
 public import TwinspanProtocol
 
+/// What a change of a policy comes to.
+enum PolicyJudgement {
+    case done(Outcome<PolicyResponse>)
+    /// These have to be loaded first, all at once.
+    case needs([PolicyID])
+}
+
 extension TwinEngine {
     /// Judges a policy command and queues its change. May read from the store.
     public func execute(
@@ -11,13 +18,14 @@ extension TwinEngine {
         do throws(TwinspanError) {
             let prepared = try PreparedPolicyCommand(
                 command, caller: context, now: now, limits: settings.limits, access: settings.access)
-            for _ in 0..<32 {
-                if let outcome = judge(prepared, as: context, origin: origin, now: now) { return outcome }
-                if let failure = load(command.policyID) { return unavailable(failure, PolicyErrorTable.unavailable) }
+            for _ in 0..<Self.loadRounds {
+                switch judge(prepared, as: context, origin: origin, now: now) {
+                case .done(let outcome): return outcome
+                case .needs(let ids):
+                    if let failure = load(ids) { return unavailable(failure, PolicyErrorTable.unavailable) }
+                }
             }
-            return unavailable(
-                StoreFailure(kind: .other, description: "the cache is too small to hold a policy"),
-                PolicyErrorTable.unavailable)
+            return unavailable(.policiesTooLarge, PolicyErrorTable.unavailable)
         } catch {
             // Refused for its form, which depends on no state.
             return failed(error, 0)
@@ -30,44 +38,44 @@ extension TwinEngine {
     ) -> Outcome<PolicyResponse>? {
         let now = clock.now
         do throws(TwinspanError) {
-            return judge(
-                try PreparedPolicyCommand(
-                    command, caller: context, now: now, limits: settings.limits, access: settings.access),
-                as: context, origin: origin, now: now)
+            let prepared = try PreparedPolicyCommand(
+                command, caller: context, now: now, limits: settings.limits, access: settings.access)
+            guard case .done(let outcome) = judge(prepared, as: context, origin: origin, now: now) else { return nil }
+            return outcome
         } catch {
             return failed(error, 0)
         }
     }
 
-    /// Nil when the policy has to be loaded first.
     private func judge(
         _ prepared: PreparedPolicyCommand, as context: AuthorizationContext, origin: ConnectionID?, now: Timestamp
-    ) -> Outcome<PolicyResponse>? {
+    ) -> PolicyJudgement {
         let command = prepared.command
         return policies.content.withLock { content in
-            guard content.isOpen else { return refusedWhileClosed(PolicyErrorTable.unavailable) }
-            guard let slot = content.cache.slot(of: command.policyID) else { return nil }
+            guard content.isOpen else { return .done(refusedWhileClosed(PolicyErrorTable.unavailable)) }
+            guard let slot = content.cache.slot(of: command.policyID) else { return .needs([command.policyID]) }
             let entry = content.cache[slot]
-            let judge = PolicyJudge(
-                prepared: prepared, state: entry.state, context: context, access: settings.access,
-                limits: settings.limits,
-                now: now)
+            var inquiry = PolicyInquiry(sequence: entry.sequence)
             do throws(TwinspanError) {
-                let verdict = try judge.verdict()
+                let judge = PolicyJudge(
+                    prepared: prepared, state: entry.state,
+                    enforcer: try content.cache.enforcer(of: command.policyID, for: &inquiry), context: context,
+                    access: settings.access, limits: settings.limits, now: now)
+                let verdict = try judge.verdict(&content.cache, &inquiry)
                 guard let event = verdict.event, let after = verdict.after else {
-                    return Outcome(result: .success(verdict.response), ticket: ticket(entry.sequence))
+                    return .done(Outcome(result: .success(verdict.response), ticket: ticket(inquiry.sequence)))
                 }
                 let refusal: Outcome<PolicyResponse>? = withoutRoom(
                     PolicyErrorTable.tooManyModifyingRequests, PolicyErrorTable.unavailable)
-                if let refusal { return refusal }
+                if let refusal { return .done(refusal) }
                 let sequence = queue.append(
                     change(
                         .policy(event, after: after), command.headers, context, origin, nil,
                         lastText: entry.state.isWatched ? entry.state.text : nil))
                 content.cache.update(slot: slot, to: after, sequence: sequence)
-                return Outcome(result: .success(verdict.response), ticket: ticket(sequence))
+                return .done(Outcome(result: .success(verdict.response), ticket: ticket(sequence)))
             } catch {
-                return failed(error, entry.sequence)
+                return inquiry.isUnanswered ? .needs(inquiry.asked) : .done(failed(error, inquiry.sequence))
             }
         }
     }

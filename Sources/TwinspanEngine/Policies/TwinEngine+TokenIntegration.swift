@@ -11,13 +11,14 @@ extension TwinEngine {
         let now = clock.now
         do throws(TwinspanError) {
             let prepared = try PreparedTokenIntegration(command, access: settings.access, now: now)
-            for _ in 0..<32 {
-                if let outcome = judge(prepared, as: context, now: now) { return outcome }
-                if let failure = load(command.policyID) { return unavailable(failure, PolicyErrorTable.unavailable) }
+            for _ in 0..<Self.loadRounds {
+                switch judge(prepared, as: context, now: now) {
+                case .done(let outcome): return outcome
+                case .needs(let ids):
+                    if let failure = load(ids) { return unavailable(failure, PolicyErrorTable.unavailable) }
+                }
             }
-            return unavailable(
-                StoreFailure(kind: .other, description: "the cache is too small to hold a policy"),
-                PolicyErrorTable.unavailable)
+            return unavailable(.policiesTooLarge, PolicyErrorTable.unavailable)
         } catch {
             // Refused for its form, which depends on no state.
             return failed(error, 0)
@@ -30,41 +31,44 @@ extension TwinEngine {
     ) -> Outcome<PolicyResponse>? {
         let now = clock.now
         do throws(TwinspanError) {
-            return judge(
-                try PreparedTokenIntegration(command, access: settings.access, now: now), as: context, now: now)
+            let prepared = try PreparedTokenIntegration(command, access: settings.access, now: now)
+            guard case .done(let outcome) = judge(prepared, as: context, now: now) else { return nil }
+            return outcome
         } catch {
             return failed(error, 0)
         }
     }
 
-    /// Nil when the policy has to be loaded first.
     private func judge(
         _ prepared: PreparedTokenIntegration, as context: AuthorizationContext, now: Timestamp
-    ) -> Outcome<PolicyResponse>? {
+    ) -> PolicyJudgement {
         policies.content.withLock { content in
-            guard content.isOpen else { return refusedWhileClosed(PolicyErrorTable.unavailable) }
-            guard let slot = content.cache.slot(of: prepared.command.policyID) else { return nil }
+            let policyID = prepared.command.policyID
+            guard content.isOpen else { return .done(refusedWhileClosed(PolicyErrorTable.unavailable)) }
+            guard let slot = content.cache.slot(of: policyID) else { return .needs([policyID]) }
             let entry = content.cache[slot]
-            let judge = TokenIntegrationJudge(
-                prepared: prepared, state: entry.state, enforcer: entry.state.enforcer, context: context,
-                access: settings.access, limits: settings.limits, now: now)
+            var inquiry = PolicyInquiry(sequence: entry.sequence)
             do throws(TwinspanError) {
+                let judge = TokenIntegrationJudge(
+                    prepared: prepared, state: entry.state,
+                    enforcer: try content.cache.enforcer(of: policyID, for: &inquiry), context: context,
+                    access: settings.access, limits: settings.limits, now: now)
                 guard let (event, after) = try judge.verdict() else {
-                    return Outcome(
-                        result: .success(Self.response(revision: entry.state.revision)), ticket: ticket(entry.sequence))
+                    let response = Self.response(revision: entry.state.revision)
+                    return .done(Outcome(result: .success(response), ticket: ticket(inquiry.sequence)))
                 }
                 let refusal: Outcome<PolicyResponse>? = withoutRoom(
                     PolicyErrorTable.tooManyModifyingRequests, PolicyErrorTable.unavailable)
-                if let refusal { return refusal }
+                if let refusal { return .done(refusal) }
                 let sequence = queue.append(
                     change(
                         .policy(event, after: after), prepared.command.headers, context, nil, nil,
                         lastText: entry.state.isWatched ? entry.state.text : nil))
                 content.cache.update(slot: slot, to: after, sequence: sequence)
-                return Outcome(
-                    result: .success(Self.response(revision: event.revision)), ticket: ticket(sequence))
+                let response = Self.response(revision: event.revision)
+                return .done(Outcome(result: .success(response), ticket: ticket(sequence)))
             } catch {
-                return failed(error, entry.sequence)
+                return inquiry.isUnanswered ? .needs(inquiry.asked) : .done(failed(error, inquiry.sequence))
             }
         }
     }

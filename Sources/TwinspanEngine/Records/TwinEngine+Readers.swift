@@ -20,6 +20,9 @@ extension TwinEngine {
         set { eventHeadersKept.store(newValue, ordering: .relaxed) }
     }
 
+    /// Whether events go to those who may read a part of the thing (`AccessSettings.deliversPartialEvents`).
+    public var deliversPartialEvents: Bool { settings.access.deliversPartialEvents }
+
     /// The oldest sequence that is still in the journal. A reader whose cursor is smaller than the one before it has
     /// missed what was in between.
     public var firstSequence: Int64 { store.measure().firstSequence }
@@ -49,13 +52,13 @@ extension TwinEngine {
     /// The committed present of a thing that exists or has existed. May read from the store, and waits at most
     /// `patience` for a commit that is under way: only for threads that may block. Throws `things:thing.unavailable`.
     public func presence(of id: ThingID, patience: Duration) throws(TwinspanError) -> ThingPresence {
-        // Loads the thing, then its policy; more rounds only when one of them is let go meanwhile, or is taken back.
-        for _ in 0..<32 {
+        // Loads the thing, then its policies; more rounds only when one of them is let go meanwhile, or is taken back.
+        for _ in 0..<Self.loadRounds {
             let failure: StoreFailure?
             switch lookForPresence(of: id) {
             case .closed: throw ThingErrorTable.unavailable.error()
             case .needsThing: failure = load(id)
-            case .needsPolicy(let policyID): failure = load(policyID)
+            case .needsPolicies(let ids): failure = load(ids)
             case .found(let presence, let ticket):
                 switch gate.wait(for: ticket, patience: patience) {
                 case .committed: return presence
@@ -73,7 +76,7 @@ extension TwinEngine {
     private enum PresenceLook {
         case closed
         case needsThing
-        case needsPolicy(PolicyID)
+        case needsPolicies([PolicyID])
         case found(ThingPresence, CommitTicket)
     }
 
@@ -85,9 +88,12 @@ extension TwinEngine {
             guard let policyID = entry.state.policyID else {
                 return .found(ThingPresence(state: entry.state, enforcer: nil), ticket(entry.sequence))
             }
-            guard let policy = policies.loaded(policyID) else { return .needsPolicy(policyID) }
-            let presence = ThingPresence(state: entry.state, enforcer: policy.enforcer)
-            return .found(presence, ticket(max(entry.sequence, policy.sequence)))
+            switch policies.loaded(policyID) {
+            case .needs(let ids): return .needsPolicies(ids)
+            case .known(let enforcer, let sequence):
+                let presence = ThingPresence(state: entry.state, enforcer: enforcer)
+                return .found(presence, ticket(max(entry.sequence, sequence)))
+            }
         }
     }
 }

@@ -81,8 +81,15 @@ struct EntityCache<ID: Hashable & Sendable, State: CachedState> {
         slots[slot]!.isUsed = true
     }
 
-    /// Puts in an entity that is not there, then makes room: entries up to `committed` may go.
+    /// Puts in an entity that is not there, then makes room: entries up to `committed` may go, but not this one:
+    /// whoever put it in is about to use it.
     mutating func insert(_ id: ID, _ state: State, sequence: Int64, committed: Int64) {
+        let newest = place(id, state, sequence: sequence)
+        makeRoom(committed: committed) { $0 == newest }
+    }
+
+    /// Puts in an entity that is not there, whether there is room or not. Returns its slot.
+    mutating func place(_ id: ID, _ state: State, sequence: Int64) -> Int {
         let entry = Entry(id: id, state: state, sequence: sequence)
         let slot: Int
         if let free = freeSlots.popLast() {
@@ -96,7 +103,18 @@ struct EntityCache<ID: Hashable & Sendable, State: CachedState> {
         }
         index.insert(slot, hash: id.hashValue) { slots[$0]!.id.hashValue }
         bytes += Self.entryBytes + state.cachedBytes
-        makeRoom(committed: committed, sparing: slot)
+        return slot
+    }
+
+    /// Changes states in place, in a way that makes no difference to what they say: their sequences stay.
+    mutating func updateAll(_ body: (inout State) -> Void) {
+        for slot in slots.indices {
+            guard var state = slots[slot]?.state else { continue }
+            bytes -= state.cachedBytes
+            body(&state)
+            bytes += state.cachedBytes
+            slots[slot]!.state = state
+        }
     }
 
     /// Removes every entry that `isDoomed` names.
@@ -107,14 +125,14 @@ struct EntityCache<ID: Hashable & Sendable, State: CachedState> {
         }
     }
 
-    /// `newest` stays whatever there is no room for: whoever put it in is about to use it.
-    private mutating func makeRoom(committed: Int64, sparing newest: Int) {
+    /// Lets entries up to `committed` go until there is room; slots that `isSpared` names stay whatever happens.
+    mutating func makeRoom(committed: Int64, sparing isSpared: (Int) -> Bool) {
         // Two rounds clear every use bit and then evict; what is still there is pinned.
         var steps = slots.count * 2
         while bytes > byteCapacity, steps > 0, index.count > 1 {
             steps -= 1
             hand = hand + 1 < slots.count ? hand + 1 : 0
-            guard hand != newest, let entry = slots[hand], entry.sequence <= committed else { continue }
+            guard !isSpared(hand), let entry = slots[hand], entry.sequence <= committed else { continue }
             if entry.isUsed {
                 slots[hand]!.isUsed = false
             } else {
@@ -138,5 +156,9 @@ extension ThingState: CachedState {
 
 extension PolicyState: CachedState {
     // The trie of the enforcer grows with the text; the factor was measured on policies of 1 to 50 entries.
-    var cachedBytes: Int { (text?.bytes.count ?? 0) * 4 }
+    // What is parsed or compiled from it and from others comes on top.
+    var cachedBytes: Int {
+        let textBytes = text?.bytes.count ?? 0
+        return textBytes * (parsed == nil ? 4 : 8) + (form?.bytes ?? 0)
+    }
 }

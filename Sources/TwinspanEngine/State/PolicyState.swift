@@ -1,5 +1,6 @@
-// The state of a policy as the engine keeps it. Compiled once per revision into an enforcer that every command of every
-// thing under it asks.
+// The state of a policy as the engine keeps it. A policy that stands by itself is compiled once per revision into an
+// enforcer that every command of every thing under it asks. One that builds on others is compiled by the shelf, which
+// knows them (`PolicyShelf`).
 public import TwinspanJSON
 public import TwinspanPolicies
 public import TwinspanProtocol
@@ -17,15 +18,20 @@ public struct PolicyState: Sendable {
     public var modified: Timestamp
     /// The policy's JSON, compact; nil when deleted or never made.
     public var text: JSONText?
-    /// The compiled form; nil when there is no policy.
-    public var enforcer: PolicyEnforcer?
+    /// The compiled form of a policy that has neither imports nor references; nil for any other, and when there is no
+    /// policy. Namespace roots may count beside it: only the shelf knows the enforcer that decides.
+    public internal(set) var ownEnforcer: PolicyEnforcer?
+    /// The policy as others build on it, read when the first of them is compiled; nil before.
+    var parsed: ParsedPolicy?
+    /// What the shelf has compiled of this policy and those it builds on; nil when that has still to be done.
+    var form: PolicyForm?
     /// Not later than the first moment at which a subject has to be announced or removed, but for what settings add to
     /// it (`WatchedSubject.slack`); nil when no subject expires.
     public private(set) var due: Timestamp?
     /// Whether a subject wants to be told of its removal.
     private(set) var announcesRemovals = false
 
-    /// Makes a state and compiles the policy. Throws when the stored text is not a policy.
+    /// Makes a state, and compiles the policy if it stands by itself. Throws when the stored text is not a policy.
     public init(
         id: PolicyID, revision: Int64, created: Timestamp, modified: Timestamp, text: JSONText?
     ) throws(TwinspanError) {
@@ -33,11 +39,10 @@ public struct PolicyState: Sendable {
         self.created = created
         self.modified = modified
         self.text = text
-        let policy = try text.map { text throws(TwinspanError) in
-            try Policy.parse(text.value, id: id, limits: .structure)
-        }
-        enforcer = policy.map { PolicyEnforcer($0, revision: revision) }
-        if let policy { note(policy) }
+        guard let text else { return }
+        let policy = try Policy.parse(text.value, id: id, limits: .structure)
+        if !policy.needsResolution { ownEnforcer = PolicyEnforcer(policy, revision: revision) }
+        note(policy)
     }
 
     private mutating func note(_ policy: Policy) {
@@ -63,7 +68,26 @@ public struct PolicyState: Sendable {
         created = before.text == nil ? event.timestamp : before.created
         modified = event.timestamp
         self.text = text
-        enforcer = policy.map { PolicyEnforcer($0, revision: event.revision) }
-        if let policy { note(policy) }
+        guard let policy else { return }
+        if !policy.needsResolution { ownEnforcer = PolicyEnforcer(policy, revision: event.revision) }
+        note(policy)
+        // Whoever has built on it before will do so again.
+        if before.parsed != nil { parsed = ParsedPolicy(policy) }
+    }
+}
+
+/// A policy behind a reference: nearly no state has one.
+final class ParsedPolicy: Sendable {
+    let policy: Policy
+
+    init(_ policy: Policy) {
+        self.policy = policy
+    }
+
+    /// Reads the text of a state; nil for what is no policy, which no state holds.
+    convenience init?(_ text: JSONText, id: PolicyID) {
+        // The text was read when the state was made, so there is no reason to be told.
+        guard let policy = try? Policy.parse(text.value, id: id, limits: .structure) else { return nil }
+        self.init(policy)
     }
 }

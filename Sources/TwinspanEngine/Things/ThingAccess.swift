@@ -62,10 +62,16 @@ struct ThingAccess {
 
     /// Throws the 412 of a condition that names a field which may not be read.
     func requireRead(of filter: RQLFilter) throws(TwinspanError) {
-        for field in filter.fields where !may(.read, field) {
+        for field in filter.fields where !mayCompare(field) {
             throw ThingErrorTable.conditionFailed.error(
                 description: "You have insufficient permissions to read '\(field)', which the condition names.")
         }
+    }
+
+    /// Metadata mirrors the thing, and is no more readable than what it is about.
+    private func mayCompare(_ field: JSONPointer) -> Bool {
+        guard may(.read, field) else { return false }
+        return field.segments.first != "_metadata" || may(.read, field.dropFirst(1))
     }
 
     /// Whether a condition holds for the thing.

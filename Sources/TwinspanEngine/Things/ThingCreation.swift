@@ -32,8 +32,6 @@ struct ThingCreation {
     let terms: ThingTerms?
     let object: JSONObject
     private(set) var choice: PolicyChoice
-    /// To what the expiries of an inline policy are rounded up.
-    var access = AccessSettings()
 
     /// Reads the value of a create, or of a modify or merge at the root of a thing that does not exist.
     init(_ command: ThingCommand, _ request: ThingRequest) throws(TwinspanError) {
@@ -88,10 +86,10 @@ struct ThingCreation {
         var policy: (event: PolicyEvent, after: PolicyState)?
     }
 
-    /// Judges the creation. `policy` gives the state of a needed policy.
+    /// Judges the creation. The needed policies are in `cache`; what else has to be is named by `inquiry`.
     func verdict(
-        after state: ThingState, policy: (PolicyID) -> PolicyState, context: AuthorizationContext, limits: TwinLimits,
-        preventsLockout: Bool, now: Timestamp
+        after state: ThingState, _ cache: inout PolicyCache, _ inquiry: inout PolicyInquiry,
+        context: AuthorizationContext, settings: EngineSettings, now: Timestamp
     ) throws(TwinspanError) -> Verdict {
         var made: (event: PolicyEvent, after: PolicyState)?
         let policyID: PolicyID
@@ -99,29 +97,30 @@ struct ThingCreation {
         switch choice {
         case .existing(let id):
             policyID = id
-            enforcer = try readable(policy(id), id, context)
+            enforcer = try readable(id, context, &cache, &inquiry)
         case .inline(let id, let json):
             policyID = id
-            made = try make(
-                try inlinePolicy(json, id: id, context, preventsLockout: preventsLockout, limits: limits, now: now),
-                after: policy(id), limits: limits, now: now)
-            enforcer = try ownable(made, context)
+            let policy = try inlinePolicy(json, id: id, context, settings: settings, now: now)
+            made = try make(policy, &cache, &inquiry, limits: settings.limits, now: now)
+            enforcer = try ownable(policy, made, context, &cache, &inquiry)
         case .copy(let source, let id):
             policyID = id
-            _ = try readable(policy(source), source, context)
-            guard let text = policy(source).text else { throw GeneralErrorTable.policyNotFound.error() }
-            made = try make(
-                try parsed(text.value, id: id, preventsLockout: preventsLockout, limits: limits), after: policy(id),
-                limits: limits, now: now)
-            enforcer = try ownable(made, context)
+            _ = try readable(source, context, &cache, &inquiry)
+            guard let slot = cache.slot(of: source), let text = cache[slot].state.text else {
+                throw GeneralErrorTable.policyNotFound.error()
+            }
+            let policy = try parsed(text.value, id: id, settings: settings)
+            made = try make(policy, &cache, &inquiry, limits: settings.limits, now: now)
+            enforcer = try ownable(policy, made, context, &cache, &inquiry)
         case .copyReferred:
             // The engine looks references up before it comes here.
             throw GeneralErrorTable.internalError.error()
         case .generated(let id):
             policyID = id
             guard let owner = context.originator else { throw .notModifiable(.root, of: command.thingID) }
-            made = try make(Policy.generated(id: id, owner: owner), after: policy(id), limits: limits, now: now)
-            enforcer = try ownable(made, context)
+            let policy = Policy.generated(id: id, owner: owner)
+            made = try make(policy, &cache, &inquiry, limits: settings.limits, now: now)
+            enforcer = try ownable(policy, made, context, &cache, &inquiry)
         }
         let namespace = command.thingID.namespace
         guard enforcer.isUnrestricted(.write, .thing, .root, subjects: context, namespace: namespace) else {
@@ -133,7 +132,7 @@ struct ThingCreation {
             tag: nil, isRetrieve: false, failed: ThingErrorTable.preconditionFailed,
             notModified: ThingErrorTable.preconditionNotModified)
         return Verdict(
-            thing: try thing(after: state, policyID: policyID, limits: limits, now: now), enforcer: enforcer,
+            thing: try thing(after: state, policyID: policyID, limits: settings.limits, now: now), enforcer: enforcer,
             policy: made)
     }
 
@@ -168,9 +167,9 @@ struct ThingCreation {
     }
 
     private func readable(
-        _ state: PolicyState, _ id: PolicyID, _ context: AuthorizationContext
+        _ id: PolicyID, _ context: AuthorizationContext, _ cache: inout PolicyCache, _ inquiry: inout PolicyInquiry
     ) throws(TwinspanError) -> PolicyEnforcer {
-        guard let enforcer = state.enforcer,
+        guard let enforcer = try cache.enforcer(of: id, for: &inquiry),
             enforcer.isPartial(.read, .policy, .root, subjects: context, namespace: "")
         else { throw GeneralErrorTable.policyNotFound.error("The policy '\(id)' could not be found.") }
         return enforcer
@@ -179,15 +178,14 @@ struct ThingCreation {
     /// The policy that is given with the thing. Its placeholders are replaced and its expiries rounded up as those of
     /// any policy that is written.
     private func inlinePolicy(
-        _ json: JSONValue, id: PolicyID, _ creator: AuthorizationContext, preventsLockout: Bool, limits: TwinLimits,
-        now: Timestamp
+        _ json: JSONValue, id: PolicyID, _ creator: AuthorizationContext, settings: EngineSettings, now: Timestamp
     ) throws(TwinspanError) -> Policy {
         var rounded = json
         try SubjectPlaceholders.resolve(in: &rounded, of: .policy, caller: creator)
         let earliest = SubjectExpiry.roundUp(
-            in: &rounded, of: .policy, granularity: access.expiryGranularity,
-            announcements: access.announcements.granularity)
-        let policy = try parsed(rounded, id: id, preventsLockout: preventsLockout, limits: limits)
+            in: &rounded, of: .policy, granularity: settings.access.expiryGranularity,
+            announcements: settings.access.announcements.granularity)
+        let policy = try parsed(rounded, id: id, settings: settings)
         if let earliest, earliest.instant.milliseconds < now.milliseconds {
             throw notCreatable(because: .subjectExpired(earliest.text))
         }
@@ -196,13 +194,13 @@ struct ThingCreation {
 
     /// Throws `things:policy.invalid` for what is no policy under this id, or has no owner.
     private func parsed(
-        _ json: JSONValue, id: PolicyID, preventsLockout: Bool, limits: TwinLimits
+        _ json: JSONValue, id: PolicyID, settings: EngineSettings
     ) throws(TwinspanError) -> Policy {
         var value = json
         if value.object != nil { value.set(.string(id.text), at: JSONPointer(segments: ["policyId"])) }
         do throws(TwinspanError) {
-            let policy = try Policy.parse(value, id: id, limits: PolicyLimits(limits))
-            if preventsLockout { try policy.validateOwnership() }
+            let policy = try Policy.parse(value, id: id, limits: PolicyLimits(settings.limits))
+            if settings.access.preventsLockout { try policy.validateOwnership() }
             return policy
         } catch {
             throw ThingErrorTable.policyInvalid.error(description: error.message)
@@ -218,8 +216,13 @@ struct ThingCreation {
     }
 
     private func make(
-        _ policy: Policy, after state: PolicyState, limits: TwinLimits, now: Timestamp
+        _ policy: Policy, _ cache: inout PolicyCache, _ inquiry: inout PolicyInquiry, limits: TwinLimits,
+        now: Timestamp
     ) throws(TwinspanError) -> (event: PolicyEvent, after: PolicyState) {
+        guard let slot = cache.slot(of: policy.id) else { throw GeneralErrorTable.internalError.error() }
+        let entry = cache[slot]
+        let state = entry.state
+        inquiry.depend(on: entry.sequence)
         guard state.text == nil else {
             throw ThingErrorTable.notCreatable.error(
                 "The thing '\(command.thingID)' cannot be created: its policy '\(policy.id)' exists already.")
@@ -239,11 +242,19 @@ struct ThingCreation {
         }
     }
 
-    /// The creator must keep WRITE on the policy that is made, unless he says that he knows.
+    /// The creator must be allowed to build on what the policy builds on, and keep WRITE on it, unless he says that he
+    /// knows. In this order: what the policy grants him would tell about what it imports.
     private func ownable(
-        _ made: (event: PolicyEvent, after: PolicyState)?, _ context: AuthorizationContext
+        _ policy: Policy, _ made: (event: PolicyEvent, after: PolicyState)?, _ context: AuthorizationContext,
+        _ cache: inout PolicyCache, _ inquiry: inout PolicyInquiry
     ) throws(TwinspanError) -> PolicyEnforcer {
-        guard let enforcer = made?.after.enforcer else { throw ThingErrorTable.policyInvalid.error() }
+        guard let made else { throw ThingErrorTable.policyInvalid.error() }
+        do throws(TwinspanError) {
+            try PolicySources(of: policy, writer: context).check(at: .root, &cache, &inquiry)
+        } catch {
+            throw notCreatable(because: error)
+        }
+        let enforcer = try cache.resolve(policy, revision: made.event.revision, for: &inquiry).enforcer
         let isAllowed =
             terms?.allowsPolicyLockout == true
             || enforcer.isUnrestricted(.write, .policy, .root, subjects: context, namespace: "")

@@ -1,5 +1,6 @@
 // Under which conditions a command is carried out (spec/protocol.md §6.1, §10).
 import TwinspanJSON
+import TwinspanPolicies
 import TwinspanProtocol
 
 extension ThingJudge {
@@ -25,11 +26,20 @@ extension ThingJudge {
         guard let preconditions = terms?.preconditions, preconditions.needsTag else { return }
         do throws(TwinspanError) {
             try preconditions.check(
-                tag: tag(), isRetrieve: command.action == .retrieve, failed: ThingErrorTable.preconditionFailed,
+                tag: matchable(tag()), isRetrieve: command.action == .retrieve,
+                failed: ThingErrorTable.preconditionFailed,
                 notModified: ThingErrorTable.preconditionNotModified)
         } catch {
             throw withoutHiddenTag(error)
         }
+    }
+
+    /// The tag as lists of tags are compared with. Who may read nothing of a part cannot find out by guessing tags what
+    /// is there: for him no listed tag hits, only `*` does.
+    private func matchable(_ tag: String?) -> String? {
+        if tag == nil || command.resource.kind == .thing || access.mayReadPart(of: path) { return tag }
+        // Listed tags are quoted.
+        return "hidden"
     }
 
     /// Who may not read the resource is not told its tag: it would say whether a guess at its value is right.
@@ -40,9 +50,15 @@ extension ThingJudge {
         return error
     }
 
+    /// The tag of the addressed resource. That of a part is made of what the caller may read of it: 32 bits of the rest
+    /// would be enough to find it out by trying. Who may read nothing has its tag only for what he has written himself.
     func entityTag(revision: Int64, _ value: JSONText?) -> String? {
         guard let value else { return nil }
-        return command.resource.kind == .thing ? EntityTags.tag(revision: revision) : EntityTags.tag(of: value)
+        if command.resource.kind == .thing { return EntityTags.tag(revision: revision) }
+        guard value.isObject, !access.may(.read, path) else { return EntityTags.tag(of: value) }
+        let visible = access.enforcer.view(
+            of: value.value, type: .thing, base: path, subjects: access.context, namespace: access.namespace)
+        return EntityTags.tag(of: visible.map { JSONText($0) } ?? value)
     }
 
     // MARK: if-equal

@@ -17,14 +17,14 @@ extension TwinEngine {
         } catch {
             return failed(error, 0)
         }
-        // Each round loads one missing entity; more rounds mean that memory is so small that one load evicts another.
-        for _ in 0..<32 {
+        for _ in 0..<Self.loadRounds {
             switch attempt(command, request, as: context, origin: origin) {
             case .done(let outcome): return outcome
             case .needsThing:
                 if let failure = load(command.thingID) { return unavailable(failure) }
-            case .needsPolicy(let id):
-                if let failure = load(id) { return unavailable(failure) }
+            case .needsPolicies(let ids):
+                if let failure = load(ids) { return unavailable(failure) }
+            case .policyChanged: continue
             case .needsReference(let reference):
                 let known = execute(reference.command, as: context)
                 if let failure = refer(to: reference, known, &request) { return failure }
@@ -48,7 +48,7 @@ extension TwinEngine {
         for _ in 0..<2 {
             switch attempt(command, request, as: context, origin: origin) {
             case .done(let outcome): return outcome
-            case .needsThing, .needsPolicy: return nil
+            case .needsThing, .needsPolicies, .policyChanged: return nil
             case .needsReference(let reference):
                 guard let known = executeIfLoaded(reference.command, as: context) else { return nil }
                 if let failure = refer(to: reference, known, &request) { return failure }
@@ -73,14 +73,17 @@ extension TwinEngine {
     private enum Attempt {
         case done(Outcome<ThingResponse>)
         case needsThing
-        case needsPolicy(PolicyID)
+        case needsPolicies([PolicyID])
         indirect case needsReference(PolicyReference)
+        /// Some policy was changed while the command was judged.
+        case policyChanged
     }
 
     private func attempt(
         _ command: ThingCommand, _ request: ThingRequest, as context: AuthorizationContext, origin: ConnectionID?
     ) -> Attempt {
         let now = clock.now
+        let policyChanges = queue.policyChanges
         let shard = shards[shardIndex(of: command.thingID)]
         return shard.content.withLock { content in
             guard content.isOpen else { return .done(refusedWhileClosed()) }
@@ -92,14 +95,18 @@ extension TwinEngine {
                 return create(
                     command, request, slot: slot, entry: entry, as: context, origin: origin, now: now, &content)
             }
-            guard let policyID = entry.state.policyID, let policy = policies.loaded(policyID) else {
-                guard let policyID = entry.state.policyID else {
-                    return .done(failed(.thingNotFound(command.thingID), entry.sequence))
-                }
-                return .needsPolicy(policyID)
+            guard let policyID = entry.state.policyID else {
+                return .done(failed(.thingNotFound(command.thingID), entry.sequence))
             }
-            var dependsOn = max(entry.sequence, policy.sequence)
-            guard let enforcer = policy.enforcer else {
+            let known: PolicyEnforcer?
+            var dependsOn = entry.sequence
+            switch policies.loaded(policyID) {
+            case .needs(let ids): return .needsPolicies(ids)
+            case .known(let enforcer, let sequence):
+                known = enforcer
+                dependsOn = max(dependsOn, sequence)
+            }
+            guard let enforcer = known else {
                 return .done(failed(ThingAccess.policyLost(command, policyID), dependsOn))
             }
             var judge = ThingJudge(
@@ -110,7 +117,7 @@ extension TwinEngine {
                 limits: settings.limits)
             if command.fields?.selects("_policy") == true {
                 // Asked for again, because the policy may have changed since: view and text must be of one revision.
-                guard let document = policies.document(policyID) else { return .needsPolicy(policyID) }
+                guard let document = policies.document(policyID) else { return .needsPolicies([policyID]) }
                 dependsOn = max(dependsOn, document.sequence)
                 judge.policy = document
             }
@@ -120,10 +127,10 @@ extension TwinEngine {
                     return .done(Outcome(result: .success(verdict.response), ticket: ticket(dependsOn)))
                 }
                 if let refusal: Outcome<ThingResponse> = withoutRoom() { return .done(refusal) }
-                let sequence = queue.append(
-                    change(
-                        .thing(event, after: after), command.headers, context, origin, enforcer,
-                        lastText: after.text == nil ? text : nil))
+                let change = change(
+                    .thing(event, after: after), command.headers, context, origin, enforcer,
+                    lastText: after.text == nil ? text : nil)
+                guard let sequence = queue.append(change, judgedAfter: policyChanges) else { return .policyChanged }
                 content.cache.update(slot: slot, to: after, sequence: sequence)
                 return .done(Outcome(result: .success(verdict.response), ticket: ticket(max(sequence, dependsOn))))
             } catch {
@@ -141,26 +148,26 @@ extension TwinEngine {
         var dependsOn = entry.sequence
         do throws(TwinspanError) {
             var creation = try ThingCreation(command, request)
-            creation.access = settings.access
             try settings.access.creation.check(creation, creator: context)
             if let reference = creation.resolve(request.referred, epoch: gate.epoch) {
                 return .needsReference(reference)
             }
             if let referred = request.referred { dependsOn = max(dependsOn, referred.ticket.sequence) }
             return try policies.content.withLock { shelf throws(TwinspanError) -> Attempt in
-                for id in creation.choice.needed where shelf.cache.slot(of: id) == nil { return .needsPolicy(id) }
-                let verdict = try creation.verdict(
-                    after: entry.state,
-                    policy: { id in
-                        guard let slot = shelf.cache.slot(of: id) else { return .never }
-                        let known = shelf.cache[slot]
-                        dependsOn = max(dependsOn, known.sequence)
-                        return known.state
-                    },
-                    context: context, limits: settings.limits, preventsLockout: settings.access.preventsLockout,
-                    now: now)
+                let needed = creation.choice.needed
+                if needed.contains(where: { shelf.cache.slot(of: $0) == nil }) { return .needsPolicies(needed) }
+                var inquiry = PolicyInquiry(sequence: dependsOn)
+                defer { dependsOn = inquiry.sequence }
+                let verdict: ThingCreation.Verdict
+                do throws(TwinspanError) {
+                    verdict = try creation.verdict(
+                        after: entry.state, &shelf.cache, &inquiry, context: context, settings: settings, now: now)
+                } catch {
+                    if inquiry.isUnanswered { return .needsPolicies(needed + inquiry.asked) }
+                    throw error
+                }
                 guard let event = verdict.thing.event, let after = verdict.thing.after else {
-                    return .done(failed(GeneralErrorTable.internalError.error(), dependsOn))
+                    return .done(failed(GeneralErrorTable.internalError.error(), inquiry.sequence))
                 }
                 if let refusal: Outcome<ThingResponse> = withoutRoom() { return .done(refusal) }
                 let thing = change(.thing(event, after: after), command.headers, context, origin, verdict.enforcer)
@@ -177,7 +184,7 @@ extension TwinEngine {
                 }
                 content.cache.update(slot: slot, to: after, sequence: sequence)
                 return .done(
-                    Outcome(result: .success(verdict.thing.response), ticket: ticket(max(sequence, dependsOn))))
+                    Outcome(result: .success(verdict.thing.response), ticket: ticket(max(sequence, inquiry.sequence))))
             }
         } catch {
             return .done(failed(error, dependsOn))

@@ -19,7 +19,7 @@ struct AccessRequests: Sendable {
     func checkPermissions(_ api: APIRequest, _ reply: Reply) async throws -> Response {
         let headers = try api.headers(isModifying: false)
         _ = try RequestValue.mediaType(api.fields, method: api.request.method)
-        let payload = try RequestValue.parse(try await RequestValue.bytes(api.request, api.fields), for: .root)
+        let payload = try RequestValue.parse(try await RequestValue.bytes(api.request, api.fields))
         let answers = try await calls.answer(
             to: try CheckPermissions(payload: payload), as: api.context, patience: headers.waiting)
         return reply.success(

@@ -22,6 +22,9 @@ struct APIRequest {
     func selector() throws(TwinspanError) -> JSONFieldSelector? {
         try JSONFieldSelector.ofParameters(parameters)
     }
+
+    /// The namespace of an entity that gets its id from us.
+    var namespace: String { parameters.first { $0.name == "namespace" }?.value ?? "org.eclipse.ditto" }
 }
 
 /// Serves requests on things.
@@ -44,7 +47,7 @@ struct ThingRequests: Sendable {
             command.action = method == .patch ? .merge : .modify
             headers.setContentType(try RequestValue.mediaType(api.fields, method: method))
             command.value = try RequestValue.parse(
-                try await RequestValue.bytes(api.request, api.fields), for: resource)
+                try await RequestValue.bytes(api.request, api.fields), mayBeBare: resource.kind == .policyID)
         }
         command.headers = headers.headers
         try command.checkForm()
@@ -63,9 +66,8 @@ struct ThingRequests: Sendable {
     func create(_ api: APIRequest, id name: String, _ reply: Reply) async throws -> Response {
         var headers = try api.headers(isModifying: true)
         headers.setContentType(try RequestValue.mediaType(api.fields, method: .post))
-        let namespace = api.parameters.first { $0.name == "namespace" }?.value ?? Self.defaultNamespace
-        let thingID = try ThingID("\(namespace):\(name)")
-        let value = try RequestValue.parse(try await RequestValue.bytes(api.request, api.fields), for: .root)
+        let thingID = try ThingID("\(api.namespace):\(name)")
+        let value = try RequestValue.parse(try await RequestValue.bytes(api.request, api.fields))
         guard value.range(at: JSONPointer(segments: ["thingId"])) == nil else {
             throw ThingErrorTable.idNotSettable.error(
                 "The id of a thing created by POST is chosen by the server.",
@@ -74,19 +76,10 @@ struct ThingRequests: Sendable {
         let command = ThingCommand(
             thingID: thingID, action: .create, resource: .root, value: value, headers: headers.headers)
         let answer = try await calls.answer(to: command, as: api.context, patience: headers.waiting)
-        var reply = reply
-        let collection = reply.location
-        reply.location = {
-            var location = collection()
-            if location.hasSuffix("/") { location.removeLast() }
-            return "\(location)/\(thingID)"
-        }
-        return reply.success(
+        return reply.at(thingID.text).success(
             status: answer.status, value: answer.value, etag: answer.etag, revision: answer.revision,
             isRequired: headers.isResponseRequired)
     }
-
-    private static let defaultNamespace = "org.eclipse.ditto"
 
     /// `GET /things?ids=`: those of the named things that exist and can be read, in the order of the ids.
     func retrieve(_ api: APIRequest, _ reply: Reply) async throws -> Response {

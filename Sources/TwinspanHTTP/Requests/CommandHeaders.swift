@@ -21,8 +21,8 @@ struct CommandHeaders {
     /// Query parameters that mean the header of the same name.
     private static let parameterNames: Set<String> = [
         "accept", "channel", "correlation-id", "requested-acks", "declared-acks", "response-required", "timeout",
-        "live-channel-timeout-strategy", "allow-policy-lockout", "condition", "live-channel-condition",
-        "at-historical-revision", "at-historical-timestamp", "dry-run",
+        "live-channel-timeout-strategy", "allow-policy-lockout", "policy-view", "condition",
+        "live-channel-condition", "at-historical-revision", "at-historical-timestamp", "dry-run",
     ]
 
     /// Collects the headers. A retrieve makes no event, so its custom headers are not kept.

@@ -37,12 +37,12 @@ enum RequestValue {
     }
 
     /// The JSON text of the bytes.
-    static func parse(_ bytes: [UInt8], for resource: ThingResource) throws(TwinspanError) -> JSONText {
+    /// - Parameter mayBeBare: whether a text may come without its quotes (spec/http.md §3.3, §4).
+    static func parse(_ bytes: [UInt8], mayBeBare: Bool = false) throws(TwinspanError) -> JSONText {
         do throws(JSONSyntaxError) {
             return try JSONText(validating: bytes)
         } catch {
-            // The id of a policy may come without its quotes (spec/http.md §3.3).
-            if resource.kind == .policyID, let text = String(validating: bytes, as: UTF8.self), !text.isEmpty {
+            if mayBeBare, let text = String(validating: bytes, as: UTF8.self), !text.isEmpty {
                 return JSONText(.string(text))
             }
             throw .jsonInvalid(error)

@@ -14,6 +14,18 @@ struct Reply {
     /// What the request's path and host make the `Location` of a created resource.
     var location: @Sendable () -> String = { "" }
 
+    /// The same answer for an entity that was created below the request's path.
+    func at(_ id: String) -> Reply {
+        var reply = self
+        let collection = location
+        reply.location = {
+            var location = collection()
+            if location.hasSuffix("/") { location.removeLast() }
+            return "\(location)/\(id)"
+        }
+        return reply
+    }
+
     /// The success of a command.
     func success(
         status: Int, value: JSONText?, etag: String?, revision: Int64?, metadata: JSONText? = nil,

@@ -34,7 +34,7 @@ enum Route: Sendable, Equatable {
     /// `/things`: creation with an id we choose, and retrieval by a list of ids.
     case things
     case thing(ThingRoute)
-    case policy(id: String)
+    case policy(PolicyRoute)
     case whoAmI, checkPermissions
 
     /// The first two segments are `api` and `2`. Throws 404 for a path that addresses nothing.
@@ -45,9 +45,8 @@ enum Route: Sendable, Equatable {
                 return
             }
             self = .thing(try ThingRoute(target, from: 3))
-        } else if target.isSegment(2, "policies"), target.count > 3, !target.isEmpty(3), target.isAtEnd(4) {
-            // Sub-resources of policies come with the policies issue; their place is here.
-            self = .policy(id: try target.segment(3))
+        } else if target.isSegment(2, "policies") {
+            self = .policy(try PolicyRoute(target, from: 3))
         } else if target.isSegment(2, "whoami"), target.isAtEnd(3) {
             self = .whoAmI
         } else if target.isSegment(2, "checkPermissions"), target.isAtEnd(3) {
@@ -71,7 +70,7 @@ enum Route: Sendable, Equatable {
         switch self {
         case .things: [.get, .post]
         case .thing(let route): route.methods
-        case .policy: [.get, .put, .delete]
+        case .policy(let route): route.methods
         case .whoAmI: [.get]
         case .checkPermissions: [.post]
         }

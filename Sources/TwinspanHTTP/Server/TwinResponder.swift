@@ -107,7 +107,8 @@ final class TwinResponder: HTTPResponder {
                 correlationID: reply.correlationID)
             switch found {
             case .thing(let thing): return try await things.respond(to: apiRequest, thing, reply)
-            case .policy(let id): return try await policies.respond(to: apiRequest, id: id, reply)
+            case .policy(let policy):
+                return try await policies.respond(to: apiRequest, policy, reply) { correlationIDs.next() }
             case .whoAmI: return try access.whoAmI(apiRequest, reply)
             case .checkPermissions: return try await access.checkPermissions(apiRequest, reply)
             case .things where request.method == .post:

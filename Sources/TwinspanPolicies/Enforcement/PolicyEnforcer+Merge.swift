@@ -29,7 +29,8 @@ extension PolicyEnforcer {
         }
     }
 
-    private static func isRemovalPattern(_ key: String) -> Bool {
+    /// Whether a key stands for all members that fit a pattern; with null it removes them.
+    static func isRemovalPattern(_ key: String) -> Bool {
         guard key.hasPrefix("{{"), key.hasSuffix("}}"), key.utf8.count >= 4 else { return false }
         let isSpace = { (byte: UInt8) in byte <= UInt8(ascii: " ") }
         var pattern = key.utf8.dropFirst(2).dropLast(2)

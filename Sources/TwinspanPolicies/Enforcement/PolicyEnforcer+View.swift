@@ -27,9 +27,8 @@ extension PolicyEnforcer {
             let place = trie.cursor(type, path.segments, asker)
             guard trie.isPartial(place, asker) else { return nil }
             guard case .object(let object) = value, !place.isUnrestricted else { return value }
-            let alwaysVisible = path.isRoot ? ReadFilter.alwaysVisible(type) : []
             let filter = ReadFilter(trie, type, asker)
-            let (kept, isChanged) = filter.members(of: object, at: place, alwaysVisible: alwaysVisible)
+            let (kept, isChanged) = filter.members(of: object, at: place, isRoot: path.isRoot)
             return isChanged ? .object(JSONObject(kept)) : value
         }
     }
@@ -43,25 +42,44 @@ extension PolicyEnforcer {
     /// - Parameters:
     ///   - value: the value of the event, nil for deletions; those are delivered where READ is allowed at `path`.
     ///   - path: the path of the event.
+    ///   - isPatch: whether the value is a merge patch: then an object of which nothing is left says nothing, and a
+    ///     removal by pattern is told only where everything it may hit can be read.
     public func eventView(
-        of value: JSONValue?, at path: JSONPointer, subjects: AuthorizationContext, namespace: @autoclosure () -> String
+        of value: JSONValue?, at path: JSONPointer, isPatch: Bool = false, subjects: AuthorizationContext,
+        namespace: @autoclosure () -> String
     ) -> EventView {
         ask(.read, .thing, subjects, namespace, otherwise: .none) { asker in
-            let place = trie.cursor(.thing, path.segments, asker)
-            if place.isDecided { return place.isAllowed ? .full : .none }
-            guard case .object(let object) = value, !object.isEmpty else { return place.isAllowed ? .full : .none }
-            let filter = ReadFilter(trie, .thing, asker)
-            switch filter.remainder(of: .object(object), at: place) {
-            case .everything: return .full
-            case .nothing: return .none
-            case .part(.object(let part)) where part.isEmpty: return .none
-            case .part(let part):
-                guard path.isRoot else { return .partial(part) }
-                // Only now, because an event of which nothing else is left must not be delivered.
-                let alwaysVisible = ReadFilter.alwaysVisible(.thing)
-                let (kept, _) = filter.members(of: object, at: place, alwaysVisible: alwaysVisible)
-                return .partial(.object(JSONObject(kept)))
-            }
+            eventView(of: value, at: path, isPatch, asker)
+        }
+    }
+
+    /// The same for all readers of these classes, which this enforcer has named (`eventReader`).
+    public func eventView(
+        of value: JSONValue?, at path: JSONPointer, isPatch: Bool = false, for reader: ReaderClasses
+    ) -> EventView {
+        reader.withClasses { eventView(of: value, at: path, isPatch, Asker(classes: $0, permission: .read)) }
+    }
+
+    private func eventView(
+        of value: JSONValue?, at path: JSONPointer, _ isPatch: Bool, _ asker: Asker
+    ) -> EventView {
+        let place = trie.cursor(.thing, path.segments, asker)
+        if place.isDecided { return place.isAllowed ? .full : .none }
+        let filter = ReadFilter(trie, .thing, asker, isPatch: isPatch)
+        switch value {
+        case .object(let object) where !object.isEmpty:
+            let (part, isCut) = filter.members(of: object, at: place, isRoot: path.isRoot, keepsVisible: false)
+            if !isCut { return .full }
+            if part.isEmpty { return .none }
+            guard path.isRoot else { return .partial(.object(JSONObject(part))) }
+            // Only now, because an event of which nothing else is left must not be delivered.
+            let (kept, isChanged) = filter.members(of: object, at: place, isRoot: true)
+            return isChanged ? .partial(.object(JSONObject(kept))) : .full
+        case .array(let elements) where place.isAllowed:
+            guard case .part(let part) = filter.remainder(of: .array(elements), at: place) else { return .full }
+            return .partial(part)
+        default:
+            return place.isAllowed ? .full : .none
         }
     }
 }

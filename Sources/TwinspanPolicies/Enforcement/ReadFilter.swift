@@ -15,11 +15,15 @@ struct ReadFilter {
     private let trie: ResourceTrie
     private let type: PolicyResourceType
     private let asker: Asker
+    /// Whether values are merge patches: there an empty object changes nothing, so what was emptied is left out, and a
+    /// key may be a pattern of what is removed.
+    private let isPatch: Bool
 
-    init(_ trie: ResourceTrie, _ type: PolicyResourceType, _ asker: Asker) {
+    init(_ trie: ResourceTrie, _ type: PolicyResourceType, _ asker: Asker, isPatch: Bool = false) {
         self.trie = trie
         self.type = type
         self.asker = asker
+        self.isPatch = isPatch
     }
 
     /// Members of the entity itself that every reader of any part of it sees.
@@ -40,17 +44,21 @@ struct ReadFilter {
         case .array(let elements):
             return remainder(of: elements, at: place)
         case .object(let object):
-            let (kept, isChanged) = members(of: object, at: place, alwaysVisible: [])
-            if kept.isEmpty, !place.isAllowed { return .nothing }
+            let (kept, isChanged) = members(of: object, at: place, isRoot: false)
+            if kept.isEmpty, !place.isAllowed || isPatch && isChanged { return .nothing }
             return isChanged ? .part(.object(JSONObject(kept))) : .everything
         }
     }
 
     /// The members of an object that are left, in their order, and whether anything was cut.
-    /// Those named in `alwaysVisible` are kept as they are.
+    ///
+    /// - Parameters:
+    ///   - isRoot: whether the object is the whole entity.
+    ///   - keepsVisible: whether what is always visible at the root is kept as it is.
     func members(
-        of object: JSONObject, at place: TrieCursor, alwaysVisible: [String]
+        of object: JSONObject, at place: TrieCursor, isRoot: Bool, keepsVisible: Bool = true
     ) -> (kept: [(String, JSONValue)], isChanged: Bool) {
+        let alwaysVisible = isRoot && keepsVisible ? Self.alwaysVisible(type) : []
         var kept: [(String, JSONValue)] = []
         kept.reserveCapacity(object.count)
         var isChanged = false
@@ -59,7 +67,7 @@ struct ReadFilter {
                 kept.append((key, value))
                 continue
             }
-            switch remainder(of: value, at: member(key, of: place)) {
+            switch remainder(of: value, key, at: place, isRoot: isRoot) {
             case .everything:
                 kept.append((key, value))
             case .part(let part):
@@ -70,6 +78,23 @@ struct ReadFilter {
             }
         }
         return (kept, isChanged)
+    }
+
+    /// What is left of a member.
+    private func remainder(of value: JSONValue, _ key: String, at place: TrieCursor, isRoot: Bool) -> Remainder {
+        // Here the place is restricted, and the pattern may hit what cannot be read.
+        if isPatch, value.isNull, PolicyEnforcer.isRemovalPattern(key) { return .nothing }
+        let left = remainder(of: value, at: member(key, of: place))
+        guard isRoot, type == .thing, key.hasSameBytes(as: "_metadata") else { return left }
+        // Metadata mirrors the thing: what is said about a place is no more visible than the place.
+        switch left {
+        case .nothing: return .nothing
+        case .everything: return remainder(of: value, at: place)
+        case .part(let part):
+            let rest = remainder(of: part, at: place)
+            if case .everything = rest { return left }
+            return rest
+        }
     }
 
     /// Elements have no level of their own: they are judged at the place of the array.

@@ -311,7 +311,9 @@ final class DurableTarget: Sendable {
                 "event waits", reason: error.code, ["target": "\(target)", "error": "\(error.message)"])
             return false
         }
-        let signal = OutgoingSignal.event(record.change(event, presence, clock: around.clock), event)
+        let change = record.change(
+            event, presence, clock: around.clock, deliversParts: around.engine.deliversPartialEvents)
+        let signal = OutgoingSignal.event(change, event)
         if record.origin == delivery.connectionID {
             pass(record)
             acknowledgeWeakly(signal, "The signal is not for this connection.")

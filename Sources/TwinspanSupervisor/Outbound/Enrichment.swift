@@ -69,15 +69,19 @@ enum TopicChoice {
 extension CompiledTarget {
     /// Asks the topics in their order; the first that admits the signal wins (spec/connectivity.md §3.3, steps 3, 4).
     /// A filter on extra fields is asked twice: without them, where it may not know, and with them.
+    ///
+    /// - Parameters:
+    ///   - resolver: for filters, which see all of the signal (spec/policies-search.md A.4).
+    ///   - readable: for what names extra fields, which must not tell more than the reader may see.
     func choose(
         _ signal: OutgoingSignal, among topics: [CompiledTopic], _ source: inout EnrichmentSource,
-        resolver: () -> SignalResolver
+        resolver: () -> SignalResolver, readable: () -> SignalResolver
     ) -> TopicChoice {
         let namespace = signal.thingID.namespace
         var changed: JSONValue?
         for topic in topics where topic.admits(namespace: namespace) {
             let filter = topic.topic.filter
-            guard let selector = topic.extra?.selector(resolver) else {
+            guard let selector = topic.extra?.selector(readable) else {
                 guard let filter else { return .won(extra: nil) }
                 let part = changed ?? signal.changedPart(signal.value?.value)
                 changed = part

@@ -15,7 +15,9 @@ extension JournalRecord {
     /// The change behind the record, whose event is given, as subscribers would have got it, but for what is as it is
     /// at present: the policy, and the thing that extra fields are taken from. Of a thing that is gone there is only
     /// its id.
-    func change(_ event: ThingEvent, _ presence: ThingPresence, clock: any EngineClock) -> TwinChange {
+    func change(
+        _ event: ThingEvent, _ presence: ThingPresence, clock: any EngineClock, deliversParts: Bool
+    ) -> TwinChange {
         let headers = self.headers ?? DittoHeaders()
         let age = clock.now.milliseconds - event.timestamp.milliseconds
         let now = clock.monotonic
@@ -29,6 +31,7 @@ extension JournalRecord {
         return TwinChange(
             content: .thing(event, after: presence.state), headers: headers,
             originator: headers[.originator]?.string, origin: origin, enforcer: presence.enforcer,
-            madeAt: now - min(UInt64(clamping: age) &* 1_000_000, now), lastText: lastText)
+            madeAt: now - min(UInt64(clamping: age) &* 1_000_000, now), lastText: lastText,
+            deliversParts: deliversParts)
     }
 }

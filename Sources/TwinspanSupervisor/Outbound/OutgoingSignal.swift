@@ -4,7 +4,6 @@ import TwinspanConnections
 import TwinspanEngine
 import TwinspanJSON
 import TwinspanMapping
-import TwinspanPolicies
 import TwinspanProtocol
 
 /// A signal on its way to targets.
@@ -166,20 +165,32 @@ enum OutgoingSignal: Sendable {
     }
 
     /// What a target with these subjects may see (spec/connectivity.md §3.3, steps 3a and 5).
-    func view(for reader: AuthorizationContext) -> EventView {
+    func view(for reader: AuthorizationContext) -> SignalView {
         switch self {
-        case .live(let signal): return signal.view(for: reader)
-        case .given: return .full
+        case .live(let signal): signal.view(for: reader)
+        case .given: .full
         // Whoever leaves is told; no permission has to do with it (spec/policies-search.md A.9.2).
-        case .announcement(let announcement): return announcement.isMeant(for: reader) ? .full : .none
-        case .event(let change, let event):
-            guard let enforcer = change.enforcer else { return .none }
-            let namespace = event.thingID.namespace
-            if enforcer.isUnrestricted(.read, .thing, event.path, subjects: reader, namespace: namespace) {
-                return .full
-            }
-            return enforcer.eventView(
-                of: event.value?.value, at: event.path, subjects: reader, namespace: namespace)
+        case .announcement(let announcement): announcement.isMeant(for: reader) ? .full : .none
+        case .event(let change, let event): change.view(of: event, for: reader)
+        }
+    }
+
+    /// The value as far as a target with these subjects may see it.
+    func readableValue(for reader: AuthorizationContext) -> JSONText? {
+        switch view(for: reader) {
+        case .full: value
+        case .part(let part): part.value
+        case .none: nil
+        }
+    }
+
+    /// The envelope with the part of the value that was seen, as bytes; made once for all who see the same.
+    func bytes(_ part: SignalPart) -> [UInt8] {
+        switch self {
+        case .event(let change, let event): change.envelopeBytes(of: event, part)
+        case .live(let signal): signal.envelopeBytes(part)
+        case .announcement(let announcement): announcement.bytes
+        case .given(let signal): signal.envelope.bytes
         }
     }
 

@@ -6,7 +6,6 @@ import TwinspanEngine
 import TwinspanExpressions
 import TwinspanJSON
 import TwinspanMapping
-import TwinspanPolicies
 import TwinspanProtocol
 
 /// What a target has made of a signal.
@@ -62,27 +61,28 @@ struct TargetDelivery: Sendable {
         guard !topics.isEmpty else { return .unsubscribed }
         let extra: JSONObject?
         switch compiled.choose(
-            signal, among: topics, &source, resolver: { signal.resolver(connectionID, now, value: signal.value) })
+            signal, among: topics, &source, resolver: { signal.resolver(connectionID, now, value: signal.value) },
+            readable: { signal.resolver(connectionID, now, value: signal.readableValue(for: compiled.context)) })
         {
         case .none: return .filtered
         case .won(let fields): extra = fields
         case .failed(let error):
             // Who may see nothing of the signal is not told that something failed.
-            if signal.view(for: compiled.context) == .none { return .denied }
+            if case .none = signal.view(for: compiled.context) { return .denied }
             return .dropped(
                 TargetFate.Drop(
                     reason: "enrichment", message: error.message, error: error, isFailureOfAcknowledgement: true))
         }
         let value: JSONText?
-        var isWhole = true
+        var part: SignalPart?
         switch signal.view(for: compiled.context) {
         case .full: value = signal.value
         case .none: return .denied
-        case .partial(let part):
-            value = JSONText(part)
-            isWhole = false
+        case .part(let readable):
+            value = readable.value
+            part = readable
         }
-        let payload = payload(signal, value: isWhole ? nil : value, extra: extra)
+        let payload = payload(signal, part: part, extra: extra)
         let thing = extra.map { JSONValue.object($0).overlaid(with: signal.changedPart(value?.value)) }
         return send(
             OutboundSignal(bytes: payload, correlationID: signal.correlationID), now: now, queuedAt: signal.madeAt,
@@ -167,7 +167,7 @@ struct TargetDelivery: Sendable {
     }
 
     /// What goes to the mappers: the signal in its readable part, with its extra fields.
-    func payload(_ signal: OutgoingSignal, value: JSONText?, extra: JSONObject?) -> [UInt8] {
+    func payload(_ signal: OutgoingSignal, part: SignalPart?, extra: JSONObject?) -> [UInt8] {
         var labels: [AckLabel]?
         if target.issuedAcknowledgementLabel != nil {
             // Others see only what they can answer: labels of the devices behind this connection.
@@ -175,9 +175,9 @@ struct TargetDelivery: Sendable {
             let kept = requested.filter { declaredAcks.contains($0) && $0 != target.issuedAcknowledgementLabel }
             if kept != requested { labels = kept }
         }
-        if value == nil, extra == nil, labels == nil { return signal.bytes }
+        if extra == nil, labels == nil { return part.map { signal.bytes($0) } ?? signal.bytes }
         var envelope = signal.envelope
-        if let value { envelope.value = value }
+        if let part { envelope.value = part.value }
         if let extra { envelope.extra = JSONText(.object(extra)) }
         if let labels {
             if labels.isEmpty {

@@ -74,9 +74,9 @@ public struct TargetTrace: Sendable {
                 refusals.append("\(text): not its namespace")
                 continue
             }
+            let resolver = { signal.resolver(delivery.connectionID, now, value: signal.value) }
             let choice = delivery.compiled.choose(
-                signal, among: [topic], &source,
-                resolver: { signal.resolver(delivery.connectionID, now, value: signal.value) })
+                signal, among: [topic], &source, resolver: resolver, readable: resolver)
             if case .none = choice {
                 refusals.append("\(text): the filter does not match")
                 continue
@@ -91,7 +91,7 @@ public struct TargetTrace: Sendable {
     private mutating func send(
         _ signal: OutgoingSignal, extra: JSONObject?, _ delivery: TargetDelivery, _ clock: any EngineClock
     ) {
-        let payload = delivery.payload(signal, value: nil, extra: extra)
+        let payload = delivery.payload(signal, part: nil, extra: extra)
         let thing = extra.map { JSONValue.object($0).overlaid(with: signal.changedPart(signal.value?.value)) }
         let (id, now) = (delivery.connectionID, clock.now)
         let resolver = { signal.resolver(id, now, value: signal.value, thing: thing) }

@@ -9,7 +9,8 @@ struct InitCommand: ParsableCommand {
         abstract: "Print a first connection for a kind of broker.",
         discussion: """
             The file is small, has a comment on every line that is not obvious, and passes lint. It goes to the \
-            standard output, or with -o into a file, which must not exist.
+            standard output, or with -o into a file, which must not exist. What its subjects (authorizationContext) \
+            may do is up to policies, which can be files as well: policies/*.yaml, things/*.yaml.
 
             Examples:
               twinspan init mqtt -o connections/plant.yaml

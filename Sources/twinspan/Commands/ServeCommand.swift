@@ -10,8 +10,9 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve",
         abstract: "Run the service.",
         discussion: """
-            No configuration is needed: without one, connections are read from ./connections, the data is kept in \
-            ./data, and HTTP is served on 127.0.0.1:8080. Connection files are watched; SIGHUP reloads them at once. \
+            No configuration is needed: without one, connections are read from ./connections, policies and things \
+            to begin with from ./policies and ./things, the data is kept in ./data, and HTTP is served on \
+            127.0.0.1:8080. The files are watched; SIGHUP reloads them at once. \
             The first SIGTERM or Ctrl-C ends in order, a second one at once.
 
             Examples:

@@ -14,6 +14,7 @@ final class ConnectionReloader: Sendable {
     private let scripts: String?
     private let hosts: HostRules
     private let fleet: ConnectionFleet
+    private let seeds: SeedKeeper
     private let logger: Logger
     private let grace: Duration
     private let isStopping = Atomic<Bool>(false)
@@ -36,14 +37,18 @@ final class ConnectionReloader: Sendable {
     /// file systems, and a handful of `stat` calls a second costs nothing.
     private static let interval = Duration.milliseconds(1000)
 
-    /// - Parameter scripts: the directory of mapper scripts.
+    /// - Parameters:
+    ///   - scripts: the directory of mapper scripts.
+    ///   - seeds: policies and things, whose files are watched on the same thread.
     init(
-        paths: [String], scripts: String?, hosts: HostRules, fleet: ConnectionFleet, logger: Logger, grace: Duration
+        paths: [String], scripts: String?, hosts: HostRules, fleet: ConnectionFleet, seeds: SeedKeeper,
+        logger: Logger, grace: Duration
     ) {
         self.paths = paths
         self.hosts = hosts
         self.scripts = scripts
         self.fleet = fleet
+        self.seeds = seeds
         self.logger = logger
         self.grace = grace
     }
@@ -108,6 +113,8 @@ final class ConnectionReloader: Sendable {
             var last = stamps
             while !isStopping.load(ordering: .acquiring) {
                 doorbell.wait(patience: Self.interval)
+                // Before the connections, whose messages may be for them.
+                seeds.lookAtFiles()
                 let now = stamps
                 // A file that still changes is half written: only what stood still for one round is read.
                 if now == last, now != state.withLock({ $0.applied }) { reload(because: "files changed") }
@@ -131,7 +138,7 @@ final class ConnectionReloader: Sendable {
             hosts: hosts)
         let known = Set(stamps.map(\.path))
         // What is referred to is known only now.
-        stamps += loaded.watchedFiles.filter { !known.contains($0) }.map(FileStamp.init)
+        stamps += loaded.watchedFiles.filter { !known.contains($0) }.map { FileStamp(path: $0) }
         stamps.removeAll { !loaded.watchedFiles.contains($0.path) }
         stamps.sort { $0.path < $1.path }
         let outcome = ConfigurationReload(
@@ -144,30 +151,10 @@ final class ConnectionReloader: Sendable {
         return loaded
     }
 
-    /// What tells that a file is another one. Links are followed, so that one which is switched to another directory
-    /// is seen.
-    private struct FileStamp: Hashable {
-        let path: String
-        var size: Int64 = -1
-        var seconds = 0
-        var nanoseconds = 0
-        var inode: UInt64 = 0
-
-        init(path: String) {
-            self.path = path
-            var status = stat()
-            guard stat(path, &status) == 0 else { return }
-            size = Int64(status.st_size)
-            seconds = status.st_mtim.tv_sec
-            nanoseconds = status.st_mtim.tv_nsec
-            inode = UInt64(status.st_ino)
-        }
-    }
-
     private var stamps: [FileStamp] {
         let files = ConnectionFiles.files(at: paths)
         let known = Set(files)
-        return (files + state.withLock { $0.watched }.filter { !known.contains($0) }).map(FileStamp.init)
+        return (files + state.withLock { $0.watched }.filter { !known.contains($0) }).map { FileStamp(path: $0) }
             .sorted { $0.path < $1.path }
     }
 }

@@ -39,8 +39,7 @@ final class TwinspanService: Sendable {
         do throws(StoreFailure) {
             store = try SQLiteStore(
                 directory: configuration.data, durability: configuration.durability == .full ? .full : .os)
-            engine = TwinEngine(store: store, clock: clock, settings: engineSettings)
-            engine.announcements.whenAbandoned { [logger] in Self.log($0, to: logger) }
+            engine = self.engine(store: store, clock: clock)
             try engine.start()
         } catch {
             StandardError.write("cannot open the data directory \(configuration.data): \(error.description).\n")
@@ -48,10 +47,13 @@ final class TwinspanService: Sendable {
             throw ExitCode(1)
         }
         let fleet = try fleet(engine: engine, clock: clock)
+        let seedKeeper = self.seedKeeper(engine: engine)
         let reloader = ConnectionReloader(
-            paths: connectionPaths, scripts: configuration.mappers.paths.first, hosts: configuration.hosts,
-            fleet: fleet, logger: logger, grace: Self.grace)
-        guard let connections = reloader.loadAtStart() else {
+            paths: configuration.connections.present, scripts: configuration.mappers.paths.first,
+            hosts: configuration.hosts, fleet: fleet, seeds: seedKeeper, logger: logger, grace: Self.grace)
+        // All files are read before anything is written, so that all their problems are told at once.
+        let seeds = seedKeeper.readAtStart()
+        guard let connections = reloader.loadAtStart(), let seeds, seedKeeper.applyAtStart(seeds) else {
             engine.stop()
             throw ExitCode(1)
         }
@@ -75,7 +77,9 @@ final class TwinspanService: Sendable {
         ProcessSignals.install { signal in
             switch signal {
             case .terminate: end.request()
-            case .reload: reloader.reload(because: "SIGHUP")
+            case .reload:
+                seedKeeper.reload(because: "SIGHUP")
+                reloader.reload(because: "SIGHUP")
             }
         }
         // Only a process that has its port may take over the sessions at the brokers.
@@ -96,6 +100,12 @@ final class TwinspanService: Sendable {
         logger.info("ended")
     }
 
+    private func engine(store: SQLiteStore, clock: SystemClock) -> TwinEngine {
+        let engine = TwinEngine(store: store, clock: clock, settings: engineSettings)
+        engine.announcements.whenAbandoned { [logger] in Self.log($0, to: logger) }
+        return engine
+    }
+
     private static func log(_ announcement: AbandonedAnnouncement, to logger: Logger) {
         logger.warning(
             "announcement given up",
@@ -105,6 +115,13 @@ final class TwinspanService: Sendable {
                 "reason": announcement.status.map { "acknowledged with status \($0)" } ?? "not acknowledged in time",
                 "hint": "see who subscribes to _/_/policies/announcements as this subject, and what it answers",
             ])
+    }
+
+    /// Policies and things of files.
+    private func seedKeeper(engine: TwinEngine) -> SeedKeeper {
+        SeedKeeper(
+            policies: configuration.policies, things: configuration.things, engine: engine, settings: engineSettings,
+            logger: logger)
     }
 
     /// All connections; those made over HTTP are read from the store, and start with those of the files.
@@ -237,12 +254,6 @@ final class TwinspanService: Sendable {
             deadLetters: DeadLetterRetention(
                 bytes: Int64(configuration.deadLetters.bytes), age: configuration.deadLetters.maxAge),
             access: AccessSettings(configuration.access))
-    }
-
-    /// Default directories that do not exist are no error; what was named must exist.
-    private var connectionPaths: [String] {
-        let paths = configuration.connections
-        return paths.isDefault ? paths.paths.filter { access($0, R_OK) == 0 } : paths.paths
     }
 
     private func limitMemoryArenas() {

@@ -116,6 +116,8 @@ struct DemoRun {
             [
                 "/usr/bin/env", "BROKER=127.0.0.1:\(settings.brokerPort)", Self.program, "serve", "--connections",
                 settings.connections, "--data", settings.data, "--http", "127.0.0.1:\(settings.httpPort)",
+                // The demo shows its own devices and nothing of the examples.
+                "--set", "policies=[]", "--set", "things=[]",
             ], logPath: "\(settings.data)/serve.log")
         self.service = service
         let reader = DemoReader(client: client)

@@ -8,6 +8,8 @@ struct HTTPClient {
     struct Answer {
         var status: Int
         var text: String
+        /// Status line and header fields as they came.
+        var head = ""
 
         /// The body as JSON; null when it is not.
         var json: JSONValue { (try? JSONValue.parse(text)) ?? .null }
@@ -19,7 +21,8 @@ struct HTTPClient {
 
     /// Sends a request and waits for the answer, at most ten seconds.
     func request(
-        _ method: String, _ path: String, body: String? = nil, contentType: String = "application/json"
+        _ method: String, _ path: String, body: String? = nil, contentType: String = "application/json",
+        headers: [String: String] = [:]
     ) throws -> Answer {
         let descriptor = try LoopbackPort.connect(to: port)
         defer { close(descriptor) }
@@ -28,6 +31,7 @@ struct HTTPClient {
         var head = "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         if let login { head += "Authorization: Basic \(Data(login.utf8).base64EncodedString())\r\n" }
         if let body { head += "Content-Type: \(contentType)\r\nContent-Length: \(body.utf8.count)\r\n" }
+        for (name, value) in headers.sorted(by: { $0.key < $1.key }) { head += "\(name): \(value)\r\n" }
         let request = Array((head + "\r\n" + (body ?? "")).utf8)
         let sent = request.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
         try require(sent == request.count, "the server does not take the request")
@@ -52,7 +56,9 @@ struct HTTPClient {
         let head = String(decoding: bytes[..<split.lowerBound], as: UTF8.self).lowercased()
         let body = Array(bytes[split.upperBound...])
         let isChunked = head.contains("transfer-encoding: chunked")
-        return Answer(status: status, text: String(decoding: isChunked ? unchunked(body) : body, as: UTF8.self))
+        return Answer(
+            status: status, text: String(decoding: isChunked ? unchunked(body) : body, as: UTF8.self),
+            head: String(decoding: bytes[..<split.lowerBound], as: UTF8.self))
     }
 
     private static func unchunked(_ bytes: [UInt8]) -> [UInt8] {

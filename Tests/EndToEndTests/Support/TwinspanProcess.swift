@@ -35,9 +35,11 @@ final class TwinspanProcess {
         self.httpPort = httpPort
         self.data = data
         self.logPath = logPath
-        // `env` becomes the binary, so the process id and the signals are its own.
+        // `env` becomes the binary, so the process id and the signals are its own. What is in the directory of this
+        // package, such as policies, is not meant for the process.
+        let directory = URL(fileURLWithPath: logPath).deletingLastPathComponent().path
         child = try ChildProcess(
-            ["/usr/bin/env"] + environment.map { "\($0.key)=\($0.value)" }.sorted()
+            ["/usr/bin/env", "-C", directory] + environment.map { "\($0.key)=\($0.value)" }.sorted()
                 + [Self.binary, "serve", "--data", data, "--http", "127.0.0.1:\(httpPort)"] + arguments,
             logPath: logPath)
     }

@@ -18,7 +18,7 @@ final class Workbench {
     /// - Parameter name: of the directory, so that one that is left behind can be told.
     init(_ name: String) throws {
         directory = NSTemporaryDirectory() + "twinspan-e2e-\(name)-\(UUID().uuidString.prefix(8))"
-        for part in ["/connections", "/mappers"] {
+        for part in ["/connections", "/mappers", "/policies", "/things", "/seed"] {
             try FileManager.default.createDirectory(atPath: directory + part, withIntermediateDirectories: true)
         }
         var settings = BrokerProcess.Settings()
@@ -32,7 +32,7 @@ final class Workbench {
         try? FileManager.default.removeItem(atPath: directory)  // A directory left behind harms nobody.
     }
 
-    /// Writes a connection file, or a script at `../mappers/`, completely or not at all.
+    /// Writes a connection file, or a script at `../mappers/` and the like, completely or not at all.
     func write(_ text: String, to name: String) throws {
         try text.write(toFile: connections + "/" + name, atomically: true, encoding: .utf8)
     }

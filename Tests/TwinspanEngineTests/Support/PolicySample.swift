@@ -18,6 +18,18 @@ enum PolicySample {
         "t":{"subjects":{},"resources":{}},"plain":{"subjects":{},"resources":{}}}}
         """
 
+    /// What `rich` imports, and what tests add to its imports.
+    static let imported = ["n:base", "n:free", "n:new", "n:x", "n:i", "n:last"]
+
+    /// An imported policy, which the owner and `test:x` may read.
+    static let template = """
+        {"entries":{"owner":{"subjects":{"test:owner":{"type":"t"}},"resources":{\
+        "policy:/":{"grant":["READ","WRITE"],"revoke":[]}},"importable":"never"},\
+        "reader":{"subjects":{"test:x":{"type":"t"}},"resources":{\
+        "policy:/":{"grant":["READ"],"revoke":[]}},"importable":"never"},\
+        "L":{"importable":"explicit"},"M":{}}}
+        """
+
     /// Without imports, so that somebody must stay the owner; `second` is one who is going to leave.
     static let owned = """
         {"entries":{"owner":{"subjects":{"test:owner":{"type":"t"}},"resources":{\
@@ -36,13 +48,21 @@ extension EngineFixture {
         return nil
     }
 
-    /// Makes the policy `n:p`.
+    /// Makes the policy `n:p`, and before it those it imports.
     func makePolicy(_ value: String = PolicySample.rich) throws {
+        if value.contains("imports") { try rig.makeImported() }
         try rig.policy(.create, "n:p", value)
     }
 
     /// The whole policy `n:p` as its owner sees it.
     func policy() throws -> JSONValue? { try rig.policy(.retrieve, "n:p").value?.value }
+}
+
+extension EngineRig {
+    /// Makes the policies that those of the tables import.
+    func makeImported(_ ids: [String] = PolicySample.imported) throws {
+        for id in ids { try policy(.create, id, PolicySample.template) }
+    }
 }
 
 /// Expects the body to throw the error of a code and status.

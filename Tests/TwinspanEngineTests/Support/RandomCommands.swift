@@ -6,7 +6,7 @@ import TwinspanTestSupport
 /// Random commands over a few things and policies. Most are accepted; those that are not are as good a test.
 struct RandomCommands {
     static let thingIDs = (0..<8).map { "r:t\($0)" } + ["r:日本 #1", ":empty"]
-    static let policyIDs = thingIDs + ["r:p0", "r:p1", "r:last"]
+    static let policyIDs = thingIDs + ["r:p0", "r:p1", "r:last", "r:other", "r:further"]
 
     private var random: SeededRandom
 

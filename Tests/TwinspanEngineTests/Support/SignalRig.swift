@@ -21,6 +21,7 @@ final class SignalRig: Sendable {
         base = try LiveFixture(limits: limits)
         try base.fixture.make("n:bare", #"{"policyId":"n:policy","features":{"e":{}}}"#)
         try base.fixture.make("n:empty", #"{"policyId":"n:policy"}"#)
+        try rig.makeImported(["n:base", "n:free"])
         try rig.policy(.create, "n:p", PolicySample.rich)
         try rig.policy(.create, "n:owned", PolicySample.owned)
     }

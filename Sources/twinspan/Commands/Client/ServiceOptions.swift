@@ -3,6 +3,7 @@
 import ArgumentParser
 import Glibc
 import TwinspanConnections
+import TwinspanEngine
 import TwinspanHTTP
 import TwinspanPolicies
 
@@ -52,8 +53,7 @@ struct ServiceOptions: ParsableArguments {
 
     /// The root policies of the configuration (key `access.namespacePolicies`), for tools that ask no service.
     func namespaceRoots() throws -> NamespaceRoots {
-        _ = try configuration()
-        return .none
+        AccessSettings(try configuration().access).namespaceRoots
     }
 
     private func configuration() throws -> Configuration {
