@@ -71,7 +71,7 @@ extension TwinEngine {
                 let sequence = queue.append(
                     change(
                         .policy(event, after: after), command.headers, context, origin, nil,
-                        lastText: entry.state.isWatched ? entry.state.text : nil))
+                        lastText: entry.state.watchedText))
                 content.cache.update(slot: slot, to: after, sequence: sequence)
                 return .done(Outcome(result: .success(verdict.response), ticket: ticket(sequence)))
             } catch {

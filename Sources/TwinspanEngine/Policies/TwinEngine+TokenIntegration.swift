@@ -63,7 +63,7 @@ extension TwinEngine {
                 let sequence = queue.append(
                     change(
                         .policy(event, after: after), prepared.command.headers, context, nil, nil,
-                        lastText: entry.state.isWatched ? entry.state.text : nil))
+                        lastText: entry.state.watchedText))
                 content.cache.update(slot: slot, to: after, sequence: sequence)
                 let response = Self.response(revision: event.revision)
                 return .done(Outcome(result: .success(response), ticket: ticket(sequence)))

@@ -190,7 +190,8 @@ extension TwinEngine {
                 policyID: seed.id, action: state.text == nil ? .created : .modified, value: seed.text,
                 revision: state.revision + 1, timestamp: now)
             let after = try following { () throws(InconsistentEvent) in try state.applying(event) }
-            let sequence = queue.append(seedChange(.policy(event, after: after), nil))
+            let sequence = queue.append(
+                seedChange(.policy(event, after: after), nil, lastText: state.watchedText))
             content.cache.update(slot: slot, to: after, sequence: sequence)
             return .written(sequence)
         }
@@ -247,10 +248,12 @@ extension TwinEngine {
     }
 
     /// The change of a seed: of no connection, and of no subject whom it could be kept from.
-    private func seedChange(_ content: TwinChange.Content, _ enforcer: PolicyEnforcer?) -> TwinChange {
+    private func seedChange(
+        _ content: TwinChange.Content, _ enforcer: PolicyEnforcer?, lastText: JSONText? = nil
+    ) -> TwinChange {
         TwinChange(
             content: content, headers: DittoHeaders(), originator: nil, origin: nil, enforcer: enforcer,
-            madeAt: clock.monotonic)
+            madeAt: clock.monotonic, lastText: lastText, deliversParts: settings.access.deliversPartialEvents)
     }
 }
 

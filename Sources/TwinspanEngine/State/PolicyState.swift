@@ -53,6 +53,9 @@ public struct PolicyState: Sendable {
     /// Whether changes of its subjects concern the watch over subjects.
     var isWatched: Bool { due != nil || announcesRemovals }
 
+    /// The text that a change of the policy hands to the watch over subjects; nil when no subject concerns it.
+    var watchedText: JSONText? { isWatched ? text : nil }
+
     private init() {
         revision = 0
         created = Timestamp(milliseconds: 0)
@@ -69,6 +72,7 @@ public struct PolicyState: Sendable {
         modified = event.timestamp
         self.text = text
         guard let policy else { return }
+        note(policy)
         if !policy.needsResolution { ownEnforcer = PolicyEnforcer(policy, revision: event.revision) }
         note(policy)
         // Whoever has built on it before will do so again.

@@ -189,8 +189,8 @@ enum OutgoingSignal: Sendable {
         switch self {
         case .event(let change, let event): change.envelopeBytes(of: event, part)
         case .live(let signal): signal.envelopeBytes(part)
-        case .announcement(let announcement): announcement.bytes
         case .given(let signal): signal.envelope.bytes
+        case .announcement(let announcement): announcement.envelope.bytes
         }
     }
 

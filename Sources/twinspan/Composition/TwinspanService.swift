@@ -39,7 +39,8 @@ final class TwinspanService: Sendable {
         do throws(StoreFailure) {
             store = try SQLiteStore(
                 directory: configuration.data, durability: configuration.durability == .full ? .full : .os)
-            engine = self.engine(store: store, clock: clock)
+            engine = TwinEngine(store: store, clock: clock, settings: engineSettings)
+            engine.announcements.whenAbandoned { [logger] in Self.log($0, to: logger) }
             try engine.start()
         } catch {
             StandardError.write("cannot open the data directory \(configuration.data): \(error.description).\n")
@@ -100,10 +101,11 @@ final class TwinspanService: Sendable {
         logger.info("ended")
     }
 
-    private func engine(store: SQLiteStore, clock: SystemClock) -> TwinEngine {
-        let engine = TwinEngine(store: store, clock: clock, settings: engineSettings)
-        engine.announcements.whenAbandoned { [logger] in Self.log($0, to: logger) }
-        return engine
+    /// Policies and things of files.
+    private func seedKeeper(engine: TwinEngine) -> SeedKeeper {
+        SeedKeeper(
+            policies: configuration.policies, things: configuration.things, engine: engine, settings: engineSettings,
+            logger: logger)
     }
 
     private static func log(_ announcement: AbandonedAnnouncement, to logger: Logger) {
@@ -115,13 +117,6 @@ final class TwinspanService: Sendable {
                 "reason": announcement.status.map { "acknowledged with status \($0)" } ?? "not acknowledged in time",
                 "hint": "see who subscribes to _/_/policies/announcements as this subject, and what it answers",
             ])
-    }
-
-    /// Policies and things of files.
-    private func seedKeeper(engine: TwinEngine) -> SeedKeeper {
-        SeedKeeper(
-            policies: configuration.policies, things: configuration.things, engine: engine, settings: engineSettings,
-            logger: logger)
     }
 
     /// All connections; those made over HTTP are read from the store, and start with those of the files.
