@@ -74,7 +74,6 @@ public struct PolicyState: Sendable {
         guard let policy else { return }
         note(policy)
         if !policy.needsResolution { ownEnforcer = PolicyEnforcer(policy, revision: event.revision) }
-        note(policy)
         // Whoever has built on it before will do so again.
         if before.parsed != nil { parsed = ParsedPolicy(policy) }
     }
