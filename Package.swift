@@ -23,6 +23,7 @@ let package = Package(
         .library(name: "TwinspanJSON", targets: ["TwinspanJSON"]),
         .library(name: "TwinspanProtocol", targets: ["TwinspanProtocol"]),
         .library(name: "TwinspanExpressions", targets: ["TwinspanExpressions"]),
+        .library(name: "TwinspanPolicies", targets: ["TwinspanPolicies"]),
         .library(name: "TwinspanEngine", targets: ["TwinspanEngine"]),
         .library(name: "TwinspanMapping", targets: ["TwinspanMapping"]),
         .library(name: "TwinspanJavaScript", targets: ["TwinspanJavaScript"]),

@@ -31,6 +31,7 @@ let package = Package(
             dependencies: [
                 .product(name: "TwinspanEngine", package: "twinspan"),
                 .product(name: "TwinspanExpressions", package: "twinspan"),
+                .product(name: "TwinspanPolicies", package: "twinspan"),
                 .product(name: "TwinspanProtocol", package: "twinspan"),
                 .product(name: "TwinspanJSON", package: "twinspan"), "CcJSON", "CAllocationCounter",
             ]),

@@ -357,6 +357,26 @@ def rql(bench):
     return rows
 
 
+def decisions(bench):
+    """What a decision and a reader's view cost under small and large policies, and an entry-by-entry walk beside it."""
+    if bench.baseline_only:
+        return []
+    command = [str(bench.swift_program("engine-bench")), "decisions", str(bench.sizes.rounds),
+               str(bench.sizes.engine_milliseconds)]
+    output = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    if output.returncode != 0:
+        raise BenchError(f"engine-bench failed: {output.stderr}")
+    rows = []
+    for entries, figures in json.loads(output.stdout)["decisions"].items():
+        for question, baseline in (("decision", "a walk over the entries"), ("view", "parsing the thing")):
+            ours = figures[question]
+            note = f"allocations {ours['allocations']:.1f}; baseline: {baseline}"
+            say(f"    {entries} entries, {question}: {ours['ns']:,.0f} ns, {note}")
+            rows.append(Row("decisions", f"{question} under {entries} entries", ours["ns"], "ns",
+                            figures[f"{question} baseline"]["ns"], note=note))
+    return rows
+
+
 def script(bench):
     """A small message through a script mapper, and through the same script in Node.js."""
     node = shutil.which("node")
@@ -391,6 +411,7 @@ SCENARIOS = {
     "json": json_scenario,
     "engine": engine,
     "rql": rql,
+    "decisions": decisions,
     "script": script,
     "http": http,
     "start": start,

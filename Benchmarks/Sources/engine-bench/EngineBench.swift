@@ -4,18 +4,27 @@ import TwinspanJSON
 /// Prints what the five commonest commands and an event for many subscribers cost inside the engine, in nanoseconds and
 /// allocations, as one JSON line. There is neither a broker nor a disk: the store is in memory.
 ///
-/// Usage: `engine-bench [rql] [ROUNDS [MILLISECONDS]]`. With `rql` it measures filters instead, without an engine. Ours
-/// and the baseline alternate within each round; the medians are printed.
+/// Usage: `engine-bench [rql|decisions] [ROUNDS [MILLISECONDS]]`. With `rql` it measures filters instead, with
+/// `decisions` policies, without an engine. Ours and the baseline alternate within each round; the medians are printed.
 @main
 struct EngineBench {
+    /// What is measured in place of the engine.
+    private enum Mode: String {
+        case rql, decisions
+    }
+
     static func main() {
         var arguments = CommandLine.arguments.dropFirst()
-        let measuresFilters = arguments.first == "rql"
-        if measuresFilters { arguments = arguments.dropFirst() }
+        let mode = arguments.first.flatMap { Mode(rawValue: $0) }
+        if mode != nil { arguments = arguments.dropFirst() }
         let rounds = max(arguments.first.flatMap { Int($0) } ?? 5, 1)
         let milliseconds = arguments.dropFirst().first.flatMap { Int($0) } ?? 300
         do {
-            if measuresFilters { return print(try filters(rounds, milliseconds)) }
+            switch mode {
+            case .rql: return print(try filters(rounds, milliseconds))
+            case .decisions: return print(try decisions(rounds, milliseconds))
+            case nil: break
+            }
             let twin = try Twin()
             let commands = try Workload.allCases.map { workload in
                 #""\#(workload.rawValue)":\#(try self.commands(workload, twin, rounds, milliseconds))"#
@@ -31,6 +40,26 @@ struct EngineBench {
             _ = write(STDERR_FILENO, text, text.count)
             exit(1)
         }
+    }
+
+    /// `{"decisions":{"5":{"decision":…,"decision baseline":…,"view":…,"view baseline":…},"50":…,"500":…}}`
+    private static func decisions(_ rounds: Int, _ milliseconds: Int) throws -> String {
+        let sizes = try [5, 50, 500].map { entries in
+            let run = try PolicyRun(entries: entries)
+            var figures: [(name: String, figures: [Figure])] = []
+            for question in PolicyRun.Question.allCases {
+                _ = try run.measure(question, milliseconds: 0)
+                var ours: [Figure] = []
+                var baseline: [Figure] = []
+                for _ in 0..<rounds {
+                    ours.append(try run.measure(question, milliseconds: milliseconds))
+                    baseline.append(try run.baseline(question, milliseconds: milliseconds))
+                }
+                figures += [(question.rawValue, ours), ("\(question.rawValue) baseline", baseline)]
+            }
+            return #""\#(entries)":\#(object(figures))"#
+        }
+        return #"{"decisions":{\#(sizes.joined(separator: ","))}}"#
     }
 
     /// `{"decode":…,"apply":…,"commit":…,"encode":…,"sum":…,"baseline":…}`

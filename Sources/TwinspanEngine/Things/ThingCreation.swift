@@ -32,8 +32,6 @@ struct ThingCreation {
     let terms: ThingTerms?
     let object: JSONObject
     private(set) var choice: PolicyChoice
-    /// To what the expiries of an inline policy are rounded up.
-    var access = AccessSettings()
 
     /// Reads the value of a create, or of a modify or merge at the root of a thing that does not exist.
     init(_ command: ThingCommand, _ request: ThingRequest) throws(TwinspanError) {

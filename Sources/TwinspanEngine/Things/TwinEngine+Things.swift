@@ -148,7 +148,6 @@ extension TwinEngine {
         var dependsOn = entry.sequence
         do throws(TwinspanError) {
             var creation = try ThingCreation(command, request)
-            creation.access = settings.access
             try settings.access.creation.check(creation, creator: context)
             if let reference = creation.resolve(request.referred, epoch: gate.epoch) {
                 return .needsReference(reference)

@@ -33,19 +33,7 @@ final class TwinspanService: Sendable {
         limitMemoryArenas()
         let started = SystemClock().monotonic
         let clock = SystemClock()
-        let store: SQLiteStore
-        let engine: TwinEngine
-        do throws(StoreFailure) {
-            store = try SQLiteStore(
-                directory: configuration.data, durability: configuration.durability == .full ? .full : .os)
-            engine = TwinEngine(store: store, clock: clock, settings: engineSettings)
-            engine.announcements.whenAbandoned { [logger] in Self.log($0, to: logger) }
-            try engine.start()
-        } catch {
-            StandardError.write("cannot open the data directory \(configuration.data): \(error.description).\n")
-            if let hint = error.hint { StandardError.write("  → \(hint)\n") }
-            throw ExitCode(1)
-        }
+        let (store, engine) = try openTwins(clock)
         let fleet = try fleet(engine: engine, clock: clock)
         let seedKeeper = self.seedKeeper(engine: engine)
         let reloader = ConnectionReloader(
@@ -98,6 +86,22 @@ final class TwinspanService: Sendable {
         engine.stop()
         try report(httpFailure)
         logger.info("ended")
+    }
+
+    /// The store and the engine on it, running. Tells on stderr what is in the way.
+    private func openTwins(_ clock: SystemClock) throws -> (SQLiteStore, TwinEngine) {
+        do throws(StoreFailure) {
+            let store = try SQLiteStore(
+                directory: configuration.data, durability: configuration.durability == .full ? .full : .os)
+            let engine = TwinEngine(store: store, clock: clock, settings: engineSettings)
+            engine.announcements.whenAbandoned { [logger] in Self.log($0, to: logger) }
+            try engine.start()
+            return (store, engine)
+        } catch {
+            StandardError.write("cannot open the data directory \(configuration.data): \(error.description).\n")
+            if let hint = error.hint { StandardError.write("  → \(hint)\n") }
+            throw ExitCode(1)
+        }
     }
 
     /// Policies and things of files.
