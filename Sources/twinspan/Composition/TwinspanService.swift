@@ -30,7 +30,6 @@ final class TwinspanService: Sendable {
     }
 
     func run() async throws {
-        // Each thread would get a memory arena of its own; two are enough and keep an idle process small.
         limitMemoryArenas()
         let started = SystemClock().monotonic
         let clock = SystemClock()
@@ -255,6 +254,7 @@ final class TwinspanService: Sendable {
             access: AccessSettings(configuration.access))
     }
 
+    // Each thread would get a memory arena of its own; two are enough and keep an idle process small.
     private func limitMemoryArenas() {
         mallopt(M_ARENA_MAX, 2)
         // Fixed, so that large blocks always go back to the system; left alone, the limit grows with the first of them.
