@@ -39,8 +39,7 @@ final class TwinspanService: Sendable {
         do throws(StoreFailure) {
             store = try SQLiteStore(
                 directory: configuration.data, durability: configuration.durability == .full ? .full : .os)
-            engine = TwinEngine(store: store, clock: clock, settings: engineSettings)
-            engine.announcements.whenAbandoned { [logger] in Self.log($0, to: logger) }
+            engine = self.engine(store: store, clock: clock)
             try engine.start()
         } catch {
             StandardError.write("cannot open the data directory \(configuration.data): \(error.description).\n")
@@ -117,6 +116,13 @@ final class TwinspanService: Sendable {
                 "reason": announcement.status.map { "acknowledged with status \($0)" } ?? "not acknowledged in time",
                 "hint": "see who subscribes to _/_/policies/announcements as this subject, and what it answers",
             ])
+    }
+
+    /// The engine, not yet started; it tells the log of announcements that are given up.
+    private func engine(store: SQLiteStore, clock: SystemClock) -> TwinEngine {
+        let engine = TwinEngine(store: store, clock: clock, settings: engineSettings)
+        engine.announcements.whenAbandoned { [logger] in Self.log($0, to: logger) }
+        return engine
     }
 
     /// All connections; those made over HTTP are read from the store, and start with those of the files.
