@@ -204,4 +204,40 @@ struct PolicyAccessTests {
             }
         }
     }
+
+    @Test("the tag of a part is made of what its reader sees, and does not change with the rest")
+    func tagsOfParts() throws {
+        let fixture = try EngineFixture()
+        try fixture.makePolicy(try Self.granting(#""READ""#, at: "/entries/e/resources/thing:/attributes/a"))
+        let reader = AuthorizationContext(["test:x"])
+        func tag(_ path: String, _ context: AuthorizationContext) throws -> String {
+            try #require(try fixture.rig.policy(.retrieve, "n:p", at: path, as: context).etag)
+        }
+        let (part, whole) = (try tag("/entries", reader), try tag("/entries", EngineRig.owner))
+        #expect(part != whole)
+        try fixture.rig.policy(.modify, "n:p", #"{"type":"another"}"#, at: "/entries/e/subjects/test:b")
+        #expect(try tag("/entries", reader) == part)
+        #expect(try tag("/entries", EngineRig.owner) != whole)
+        expectPolicyError("policies:precondition.notmodified", 304) {
+            try fixture.rig.policy(
+                .retrieve, "n:p", at: "/entries", headers: ["if-none-match": part], as: reader)
+        }
+    }
+
+    @Test("who may write but not read a part cannot try values by their tags")
+    func guesses() throws {
+        let fixture = try EngineFixture()
+        try fixture.makePolicy(try Self.granting(#""WRITE""#, at: "/entries/plain"))
+        let writer = AuthorizationContext(["test:x"])
+        let hidden = try fixture.rig.policy(.retrieve, "n:p", at: "/entries/plain").etag
+        for guess in [try #require(hidden), #""hidden""#] {
+            expectPolicyError("policies:precondition.failed", 412) {
+                try fixture.rig.policy(
+                    .modify, "n:p", "{}", at: "/entries/plain", headers: ["if-match": guess], as: writer)
+            }
+        }
+        let written = try fixture.rig.policy(
+            .modify, "n:p", "{}", at: "/entries/plain", headers: ["if-match": "*"], as: writer)
+        #expect(written.status == 204)
+    }
 }

@@ -57,7 +57,7 @@ struct PolicyJudge {
 
     private func present(in text: JSONText) -> Present? {
         if resource.kind == .policy { return (text, EntityTags.tag(revision: state.revision)) }
-        if let value = text.text(at: resource.path) { return (value, EntityTags.tag(of: value)) }
+        if let value = text.text(at: resource.path) { return (value, partTag(of: value) ?? Self.hiddenTag) }
         switch resource.kind {
         case .allowedAdditions, .references, .importEntries, .transitiveImports:
             guard resource.path.parent.flatMap({ text.range(at: $0) }) != nil else { return nil }
@@ -67,6 +67,24 @@ struct PolicyJudge {
             return (empty, EntityTags.tag(of: resource.kind == .allowedAdditions ? JSONText(.null) : empty))
         default: return nil
         }
+    }
+
+    /// The tag of a part, made of what the caller may read of it: 32 bits of the rest would be enough to find it out by
+    /// trying. Nil for whom nothing of it is readable.
+    private func partTag(of value: JSONText) -> String? {
+        let path = resource.accessPath
+        guard value.isObject, let enforcer,
+            !enforcer.isUnrestricted(.read, .policy, path, subjects: context, namespace: "")
+        else { return mayReadPart ? EntityTags.tag(of: value) : nil }
+        let visible = enforcer.view(of: value.value, type: .policy, base: path, subjects: context, namespace: "")
+        return visible.map { EntityTags.tag(of: JSONText($0)) }
+    }
+
+    /// Stands for the tag of what may not be read. Listed tags are quoted, so none of them hits; `*` does.
+    private static let hiddenTag = "hidden"
+
+    private var mayReadPart: Bool {
+        enforcer?.isPartial(.read, .policy, resource.accessPath, subjects: context, namespace: "") ?? false
     }
 
     /// The entry or import that holds the resource must be there; its absence has a code of its own.
@@ -96,9 +114,7 @@ struct PolicyJudge {
 
     /// Who may not read the resource is not told its tag: it would say whether a guess at its value is right.
     private func withoutHiddenTag(_ error: TwinspanError) -> TwinspanError {
-        let mayRead = enforcer?.isPartial(
-            .read, .policy, resource.accessPath, subjects: context, namespace: "")
-        guard mayRead != true else { return error }
+        guard !mayReadPart else { return error }
         var error = error
         error.etag = nil
         return error
@@ -182,7 +198,10 @@ struct PolicyJudge {
             timestamp: now)
         let after = try next(event, &cache, &inquiry)
         let isWhole = resource.kind == .policy
-        let tag = value.map { isWhole ? EntityTags.tag(revision: event.revision) : EntityTags.tag(of: $0) }
+        // Who may read nothing of it has the tag of what he has written himself.
+        let tag = value.map { value in
+            isWhole ? EntityTags.tag(revision: event.revision) : partTag(of: value) ?? EntityTags.tag(of: value)
+        }
         return Verdict(
             response: PolicyResponse(
                 status: status, value: status == 201 ? value : nil, revision: event.revision, etag: tag,
