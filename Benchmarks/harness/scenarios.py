@@ -289,12 +289,7 @@ def json_scenario(bench):
 
 def engine(bench):
     """The five commonest commands and the events of a change, in one process without broker and disk."""
-    program = bench.swift_program("engine-bench")
-    command = [str(program), str(bench.sizes.rounds), str(bench.sizes.engine_milliseconds)]
-    output = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    if output.returncode != 0:
-        raise BenchError(f"engine-bench failed: {output.stderr}")
-    figures = json.loads(output.stdout)
+    figures = _engine_bench(bench)
     rows = []
     for name, parts in figures["commands"].items():
         rows += _engine_rows(bench, name, parts)
@@ -334,15 +329,20 @@ def _event_rows(bench, count, writers):
     return rows + [Row("engine", f"serialisations of an event for {subscribers}", writers["serialisations"], "times")]
 
 
-def rql(bench):
-    """Typical filters on things in memory, as conditions and as searches, beside following the same paths."""
-    command = [str(bench.swift_program("engine-bench")), "rql", str(bench.sizes.rounds),
+def _engine_bench(bench, *mode):
+    """The figures that engine-bench prints: of the engine, or of what the mode names."""
+    command = [str(bench.swift_program("engine-bench")), *mode, str(bench.sizes.rounds),
                str(bench.sizes.engine_milliseconds)]
     output = subprocess.run(command, capture_output=True, text=True, timeout=600)
     if output.returncode != 0:
         raise BenchError(f"engine-bench failed: {output.stderr}")
+    return json.loads(output.stdout)
+
+
+def rql(bench):
+    """Typical filters on things in memory, as conditions and as searches, beside following the same paths."""
     rows = []
-    for text, figures in json.loads(output.stdout)["rql"].items():
+    for text, figures in _engine_bench(bench, "rql")["rql"].items():
         baseline = figures["baseline"]["ns"]
         if bench.baseline_only:
             rows.append(Row("rql", text, None, "ns", baseline))
@@ -361,13 +361,8 @@ def decisions(bench):
     """What a decision and a reader's view cost under small and large policies, and an entry-by-entry walk beside it."""
     if bench.baseline_only:
         return []
-    command = [str(bench.swift_program("engine-bench")), "decisions", str(bench.sizes.rounds),
-               str(bench.sizes.engine_milliseconds)]
-    output = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    if output.returncode != 0:
-        raise BenchError(f"engine-bench failed: {output.stderr}")
     rows = []
-    for entries, figures in json.loads(output.stdout)["decisions"].items():
+    for entries, figures in _engine_bench(bench, "decisions")["decisions"].items():
         for question, baseline in (("decision", "a walk over the entries"), ("view", "parsing the thing")):
             ours = figures[question]
             note = f"allocations {ours['allocations']:.1f}; baseline: {baseline}"
