@@ -4,7 +4,7 @@
 import TwinspanJSON
 
 /// One evaluation. Lives on the stack of the caller.
-struct RQLEvaluation {
+struct RQLEvaluation: RQLComparing {
     let thing: JSONValue
     let resolver: any PlaceholderResolver
     /// Whether the value of a field is not known yet; `nil` when everything is known.
@@ -17,7 +17,7 @@ struct RQLEvaluation {
         case .not(let child): return outcome(child).negated
         case .exists(let property): return outcome(of: property) { $0.exist }
         case .empty(let property): return outcome(of: property) { isEmpty($0, property) }
-        case .compare(let property, let comparison): return outcome(of: property) { holds(comparison, for: $0) }
+        case .compare(let property, let comparison): return outcome(of: property) { compares($0, comparison) }
         }
     }
 
@@ -64,34 +64,9 @@ struct RQLEvaluation {
         }
     }
 
-    private func holds(_ comparison: RQLComparison, for values: RQLValues) -> Bool {
-        switch comparison {
-        case .equal(let literal): hasCandidate(values, literal) { $0 == .equal }
-        case .notEqual(let literal): !hasCandidate(values, literal) { $0 == .equal }
-        case .greater(let literal): hasOrderedCandidate(values, literal) { $0 == .greater }
-        case .greaterOrEqual(let literal): hasOrderedCandidate(values, literal) { $0 != .less }
-        case .less(let literal): hasOrderedCandidate(values, literal) { $0 == .less }
-        case .lessOrEqual(let literal): hasOrderedCandidate(values, literal) { $0 != .greater }
-        case .any(let literals): literals.contains { hasCandidate(values, $0) { $0 == .equal } }
-        case .like(let pattern): values.contains { $0.scalarText.map(pattern.matches) ?? false }
-        case .likeLiteral(let literal, let isCaseSensitive):
-            literal.pattern(resolver, isCaseSensitive: isCaseSensitive).map { pattern in
-                values.contains { $0.scalarText.map(pattern.matches) ?? false }
-            } ?? false
-        }
-    }
+    // MARK: Comparing
 
-    /// Like `hasCandidate`, but null has no place in an order.
-    private func hasOrderedCandidate(
-        _ values: RQLValues, _ literal: RQLLiteral, _ accepts: (ComparisonOrder) -> Bool
-    ) -> Bool {
-        literal.isNull ? false : hasCandidate(values, literal, accepts)
-    }
+    func order(of candidate: JSONValue, to literal: RQLScalar) -> ComparisonOrder? { literal.order(of: candidate) }
 
-    private func hasCandidate(
-        _ values: RQLValues, _ literal: RQLLiteral, _ accepts: (ComparisonOrder) -> Bool
-    ) -> Bool {
-        guard let scalar = literal.scalar(resolver) else { return false }
-        return values.contains { scalar.order(of: $0).map(accepts) ?? false }
-    }
+    func text(of candidate: JSONValue) -> String? { candidate.scalarText }
 }

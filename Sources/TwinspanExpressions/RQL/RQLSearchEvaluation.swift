@@ -5,7 +5,7 @@
 import TwinspanJSON
 
 /// One evaluation. Lives on the stack of the caller.
-struct RQLSearchEvaluation {
+struct RQLSearchEvaluation: RQLComparing {
     let thing: JSONValue
     let resolver: any PlaceholderResolver
     /// Whether the caller may read the field at a pointer; `nil` when everything may be read.
@@ -71,39 +71,22 @@ struct RQLSearchEvaluation {
         value.isEmptyValue || value.array?.contains(where: \.isEmptyValue) == true
     }
 
+    /// A field that is missing differs from nothing, and is one of several values when null is among them.
     private func holds(_ comparison: RQLComparison, for values: RQLValues) -> Bool {
-        switch comparison {
-        case .equal(let literal): hasCandidate(values, literal) { $0 == .equal }
-        case .notEqual(let literal): values.exist && !hasCandidate(values, literal) { $0 == .equal }
-        case .greater(let literal): hasOrderedCandidate(values, literal) { $0 == .greater }
-        case .greaterOrEqual(let literal): hasOrderedCandidate(values, literal) { $0 != .less }
-        case .less(let literal): hasOrderedCandidate(values, literal) { $0 == .less }
-        case .lessOrEqual(let literal): hasOrderedCandidate(values, literal) { $0 != .greater }
-        case .any(let literals):
-            literals.contains { literal in
-                hasCandidate(values, literal) { $0 == .equal } || literal.isNull && !values.exist
-            }
-        case .like(let pattern): values.contains { $0.string.map(pattern.matches) ?? false }
-        case .likeLiteral(let literal, let isCaseSensitive):
-            literal.pattern(resolver, isCaseSensitive: isCaseSensitive).map { pattern in
-                values.contains { $0.string.map(pattern.matches) ?? false }
-            } ?? false
+        if !values.exist {
+            if case .notEqual = comparison { return false }
+            if case .any(let literals) = comparison, literals.contains(where: \.isNull) { return true }
         }
+        return compares(values, comparison)
     }
 
-    /// Like `hasCandidate`, but null has no place in an order.
-    private func hasOrderedCandidate(
-        _ values: RQLValues, _ literal: RQLLiteral, _ accepts: (ComparisonOrder) -> Bool
-    ) -> Bool {
-        literal.isNull ? false : hasCandidate(values, literal, accepts)
+    // MARK: Comparing
+
+    func order(of candidate: JSONValue, to literal: RQLScalar) -> ComparisonOrder? {
+        literal.orderWithinType(of: candidate)
     }
 
-    private func hasCandidate(
-        _ values: RQLValues, _ literal: RQLLiteral, _ accepts: (ComparisonOrder) -> Bool
-    ) -> Bool {
-        guard let scalar = literal.scalar(resolver) else { return false }
-        return values.contains { scalar.orderWithinType(of: $0).map(accepts) ?? false }
-    }
+    func text(of candidate: JSONValue) -> String? { candidate.string }
 }
 
 extension JSONPointer {
