@@ -1,5 +1,4 @@
 // The namespaces for which a policy entry counts (spec/protocol.md §1.3).
-import TwinspanProtocol
 
 /// An element of an entry's `namespaces`: a namespace, or `<namespace>.*` for everything below it but not itself.
 public struct NamespacePattern: Sendable, Hashable {

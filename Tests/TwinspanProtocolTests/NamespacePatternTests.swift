@@ -1,5 +1,5 @@
 import Testing
-import TwinspanPolicies
+import TwinspanProtocol
 
 @Suite("NamespacePattern")
 struct NamespacePatternTests {

@@ -1,4 +1,5 @@
 // Merging the templates an entry refers to into it (spec/policies-search.md A.6).
+import TwinspanProtocol
 
 extension PolicyEntry {
     /// The entry with the content of its references, in their order, and of its own what all of them allow to add.
